@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import { Field } from './extraction.ts'
+
+export const Sensitivity = z.enum(['public', 'internal', 'confidential', 'special'])
+export type Sensitivity = z.infer<typeof Sensitivity>
+
+/** `personal` is the default: an organisation's document names people until somebody says otherwise. Art. 9 is `special`, Art. 10 `criminal`. */
+export const DataClass = z.enum(['none', 'personal', 'special', 'criminal'])
+export type DataClass = z.infer<typeof DataClass>
+
+export const Purpose = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'a short lower-case identifier such as invoice_processing')
+export type Purpose = z.infer<typeof Purpose>
+
+export const MediaType = z.enum(['application/pdf', 'text/markdown', 'text/html', 'text/plain'])
+export type MediaType = z.infer<typeof MediaType>
+
+export const DocumentStatus = z.enum(['received', 'processing', 'completed', 'failed', 'refused', 'erased'])
+export type DocumentStatus = z.infer<typeof DocumentStatus>
+export const FINAL_STATUSES: readonly DocumentStatus[] = ['completed', 'failed', 'refused', 'erased']
+
+export const OnDuplicate = z.enum(['return', 'version', 'new'])
+export type OnDuplicate = z.infer<typeof OnDuplicate>
+
+const METADATA_KEYS_MAX = 32
+
+/** What an upload may say beside its bytes. Metadata may name people: it is stored encrypted under the document's key, and only there. */
+export const UploadOptions = z.strictObject({
+  sensitivity: Sensitivity.default('internal'),
+  data_classes: z.array(DataClass).min(1).max(4).default(['personal']),
+  purpose: Purpose.default('document_processing'),
+  on_duplicate: OnDuplicate.default('return'),
+  file_name: z.string().min(1).max(255).optional(),
+  metadata: z
+    .record(z.string().min(1).max(64), z.string().max(1024))
+    .refine((value) => Object.keys(value).length <= METADATA_KEYS_MAX, `at most ${METADATA_KEYS_MAX} keys`)
+    .default({}),
+})
+export type UploadOptions = z.infer<typeof UploadOptions>
+
+/** `outcome` says what became of a duplicate (same content, purpose, sensitivity and classes): returned as it was, a new revision of it, or a copy. */
+export const UploadAccepted = z.strictObject({
+  document_id: z.uuid(),
+  revision: z.int(),
+  status: DocumentStatus,
+  outcome: z.enum(['created', 'returned', 'version', 'new']),
+})
+export type UploadAccepted = z.infer<typeof UploadAccepted>
+
+export const StageView = z.strictObject({
+  stage: z.string(),
+  status: z.enum(['pending', 'running', 'completed', 'failed']),
+  starts: z.int(),
+  started_at: z.iso.datetime().nullable(),
+  finished_at: z.iso.datetime().nullable(),
+  error_code: z.string().nullable(),
+})
+export type StageView = z.infer<typeof StageView>
+
+const DocumentHead = z.strictObject({
+  document_id: z.uuid(),
+  status: DocumentStatus,
+  error_code: z.string().nullable(),
+  revision: z.int(),
+  media_type: MediaType,
+  bytes: z.int(),
+  sensitivity: Sensitivity,
+  data_classes: z.array(DataClass),
+  purpose: Purpose,
+  type: z.string().nullable(),
+  language: z.string().nullable(),
+  created_at: z.iso.datetime(),
+  completed_at: z.iso.datetime().nullable(),
+})
+
+export const PageView = z.strictObject({
+  number: z.int(),
+  method: z.string(),
+  characters: z.int(),
+  reason: z.string().nullable(),
+})
+
+export const DocumentView = z.strictObject({
+  ...DocumentHead.shape,
+  file_name: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  stages: z.array(StageView),
+  pages: z.array(PageView),
+  fields: z.record(z.string(), Field),
+})
+export type DocumentView = z.infer<typeof DocumentView>
+
+export const DocumentList = z.strictObject({ documents: z.array(DocumentHead), next_cursor: z.string().nullable() })
+export type DocumentList = z.infer<typeof DocumentList>
+
+export const DocumentText = z.strictObject({
+  document_id: z.uuid(),
+  revision: z.int(),
+  pages: z.array(z.strictObject({ ...PageView.shape, text: z.string() })),
+})
+export type DocumentText = z.infer<typeof DocumentText>

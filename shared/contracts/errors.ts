@@ -1,0 +1,71 @@
+/**
+ * The one table that answers HTTP and queue: code → status (RFC 9110), title (RFC 9457), retry class.
+ * `transient` is repeated with backoff, `poison` fails for good and can be redriven, `policy` is refused and never repeated.
+ */
+export const ERRORS = {
+  INVALID_REQUEST: { status: 400, title: 'The request is not valid', retry: 'poison' },
+  UNAUTHENTICATED: { status: 401, title: 'A valid API key is required', retry: 'poison' },
+  SCOPE_MISSING: { status: 403, title: 'The API key lacks the scope', retry: 'poison' },
+  POLICY_REFUSED: { status: 403, title: 'The policy allows no provider for this data', retry: 'policy' },
+  NOT_FOUND: { status: 404, title: 'There is no such resource', retry: 'poison' },
+  DOCUMENT_NOT_FOUND: { status: 404, title: 'There is no such document', retry: 'poison' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not allow this method', retry: 'poison' },
+  IDEMPOTENCY_CONFLICT: { status: 409, title: 'The Idempotency-Key was used with another request', retry: 'poison' },
+  DOCUMENT_NOT_READY: { status: 409, title: 'The document has not come that far', retry: 'poison' },
+  DOCUMENT_ERASED: { status: 410, title: 'The document was erased', retry: 'poison' },
+  DOCUMENT_TOO_LARGE: { status: 413, title: 'The document is larger than allowed', retry: 'poison' },
+  UNSUPPORTED_TYPE: { status: 415, title: 'The type of the document is not supported', retry: 'poison' },
+  TYPE_MISMATCH: { status: 415, title: 'The content contradicts the file extension or media type', retry: 'poison' },
+  EMPTY_DOCUMENT: { status: 422, title: 'The document has no bytes', retry: 'poison' },
+  UPLOAD_ABORTED: { status: 400, title: 'The upload ended early', retry: 'poison' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests', retry: 'transient' },
+  INTERNAL: { status: 500, title: 'Something failed on our side', retry: 'transient' },
+  UNAVAILABLE: { status: 503, title: 'A service that this needs is not reachable', retry: 'transient' },
+  STORAGE_FULL: { status: 507, title: 'The storage is full', retry: 'transient' },
+
+  NO_TEXT: { status: 422, title: 'The document contains no text', retry: 'poison' },
+  PDF_ENCRYPTED: { status: 422, title: 'The PDF needs a password', retry: 'poison' },
+  DOCUMENT_UNREADABLE: { status: 422, title: 'The document is damaged or not what it claims to be', retry: 'poison' },
+  EXTRACTION_LIMIT: { status: 422, title: 'Reading the document took more memory, time or output than allowed', retry: 'poison' },
+  EXTRACTOR_CRASHED: { status: 500, title: 'The text extractor ended without an answer', retry: 'transient' },
+  ATTEMPTS_EXHAUSTED: { status: 500, title: 'The stage was started too often without finishing', retry: 'poison' },
+  STAGE_TIMEOUT: { status: 504, title: 'The stage took longer than allowed', retry: 'transient' },
+  STALE_EPOCH: { status: 409, title: 'Another worker has taken over this stage', retry: 'policy' },
+  INDEX_INCOMPLETE: { status: 500, title: 'The search store does not hold what was written', retry: 'transient' },
+  EMBEDDER_MISMATCH: { status: 409, title: 'The tenant is bound to another embedder', retry: 'poison' },
+  MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
+  MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
+  MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
+  DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },
+} as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'poison' | 'policy' }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/**
+ * The only error that crosses a boundary. `detail` is shown to the caller and kept in logs: never put content or personal data in it.
+ * `extra` becomes RFC 9457 extension members.
+ */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+  readonly extra: Readonly<Record<string, unknown>>
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    options: { cause?: unknown; extra?: Record<string, unknown>; retryAfterSeconds?: number } = {},
+  ) {
+    super(detail ? `${code}: ${detail}` : code, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.detail = detail
+    this.extra = options.extra ?? {}
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** What any thrown value is to the outside: its own code when it is ours, INTERNAL otherwise. */
+export function errorCode(error: unknown): ErrorCode {
+  return error instanceof AppError ? error.code : 'INTERNAL'
+}

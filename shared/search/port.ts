@@ -1,0 +1,56 @@
+/** One chunk as the search store keeps it: a vector and keyed token hashes, no readable text. */
+export interface Point {
+  /** UUIDv5 of document, revision and ordinal: writing it twice leaves one. */
+  id: string
+  document_id: string
+  revision: number
+  /** Unit length; null where the policy lets no embedder see the document: it is then found by its tokens alone. */
+  vector: Float32Array | null
+  tokens: TokenCounts
+}
+
+/** Unsigned 32-bit keyed hash of a token → how often it occurs. See tokens.ts. */
+export type TokenCounts = ReadonlyMap<number, number>
+
+export interface SearchQuery {
+  tenant_id: string
+  vector: Float32Array | null
+  tokens: TokenCounts
+  limit: number
+  document_ids?: readonly string[] | undefined
+}
+
+/** `score` is the fused reciprocal rank (Cormack, Clarke, Büttcher, SIGIR 2009, k = 60): comparable within one answer only. */
+export interface SearchStoreHit {
+  id: string
+  document_id: string
+  revision: number
+  score: number
+}
+
+export interface RevisionScope {
+  tenant_id: string
+  document_id: string
+  revision: number
+}
+
+/**
+ * Where chunks are found. Adapters: sqlite.ts (embedded default) and qdrant.ts; one contract suite holds both.
+ * A hit is a candidate only: the caller serves it when it joins a live revision in the catalogue.
+ * Every method throws AppError UNAVAILABLE when the store does not answer.
+ */
+export interface SearchStore {
+  /** Named in the artifact list and the record: `sqlite` or `qdrant`. */
+  readonly name: string
+  /** Removes what the scope held and writes `points`; when it resolves they are stored and searchable. */
+  replace(scope: RevisionScope, points: readonly Point[]): Promise<void>
+  count(scope: RevisionScope): Promise<number>
+  query(query: SearchQuery): Promise<SearchStoreHit[]>
+  /** Removes every revision of the document, or only those before `beforeRevision`. Idempotent. */
+  remove(document: { tenant_id: string; document_id: string; beforeRevision?: number | undefined }): Promise<void>
+  /** Points left of a document, over all revisions: the probe after an erasure. */
+  countDocument(document: { tenant_id: string; document_id: string }): Promise<number>
+  /** Resolves when the store answers; throws UNAVAILABLE otherwise. For readiness. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
