@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /**
- * Stores opaque bytes under a locator (`<tenant id>/<document id>`). It never sees plain text: envelope.ts encrypts before and decrypts after.
+ * Stores opaque bytes under a locator (`<tenant id>/<document id>`). It never sees plain text: vault.ts encrypts before and decrypts after.
  * Adapters: filesystem.ts (and later S3); one contract suite holds them.
  */
 export interface BlobStore {

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { ApiKeyCreated, ApiKeyView, type Scope } from '../../shared/contracts/access.ts'
+import { DocumentList, DocumentStatus, DocumentView, UploadAccepted, type UploadOptions } from '../../shared/contracts/document.ts'
+import { DocumentRecord } from '../../shared/contracts/record.ts'
+import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
+import type { Connection } from './connection.ts'
+import { createHttp, type Http } from './http.ts'
+
+const UPLOAD_TIMEOUT_MS = 15 * 60_000
+/** A model may take its time over an answer. */
+const ANSWER_TIMEOUT_MS = 3 * 60_000
+
+const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
+const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
+export type KeyList = z.infer<typeof KeyList>
+
+/** What the user said; what is left out is the server's or the tenant's default. */
+export type UploadChoices = Partial<Omit<UploadOptions, 'file_name'>>
+
+/** The HTTP API as functions. Each throws CliError, or the reason of the interruption. */
+export type Client = ReturnType<typeof createClient>
+
+export function createClient(connection: Connection, interrupted: AbortSignal) {
+  const http = createHttp(connection, interrupted)
+  return {
+    interrupted,
+    /** Streams the file; the Idempotency-Key makes a repetition harmless. */
+    upload: (name: string, bytes: Blob, choices: UploadChoices): Promise<UploadAccepted> =>
+      http.json(
+        {
+          method: 'POST',
+          path: '/v1/documents',
+          query: uploadQuery(name, choices),
+          headers: { 'idempotency-key': randomUUID() },
+          body: bytes,
+          timeoutMs: UPLOAD_TIMEOUT_MS,
+          repeatable: true,
+        },
+        UploadAccepted,
+      ),
+    document: (id: string): Promise<DocumentView> => get(http, `/v1/documents/${id}`, DocumentView),
+    documents: (page: { cursor?: string | undefined; limit?: number | undefined }): Promise<DocumentList> =>
+      get(http, '/v1/documents', DocumentList, { cursor: page.cursor, limit: page.limit?.toString() }),
+    /** Server-sent events; `signal` ends them. */
+    progress: (id: string, signal: AbortSignal, timeoutMs: number): Promise<Response> =>
+      http.send({
+        method: 'GET',
+        path: `/v1/documents/${id}/progress`,
+        headers: { accept: 'text/event-stream' },
+        timeoutMs,
+        repeatable: false,
+        signal,
+      }),
+    /** Resolves when the part can be read; its bytes are not. */
+    probe: async (id: string, part: 'text' | 'content'): Promise<void> => {
+      const response = await http.send({ method: 'GET', path: `/v1/documents/${id}/${part}`, headers: { accept: '*/*' }, repeatable: true })
+      await response.body?.cancel()
+    },
+    record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
+    erase: (id: string) => http.json({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing),
+    search: (query: string, limit: number) =>
+      http.json({ method: 'POST', path: '/v1/search', body: { query, limit }, repeatable: true }, SearchResponse),
+    answer: (question: string, documentIds: readonly string[]): Promise<Answer> =>
+      http.json(
+        {
+          method: 'POST',
+          path: '/v1/answers',
+          body: { question, ...(documentIds.length > 0 ? { document_ids: documentIds } : {}) },
+          timeoutMs: ANSWER_TIMEOUT_MS,
+          repeatable: true,
+        },
+        Answer,
+      ),
+    createKey: (name: string, scopes: readonly Scope[]): Promise<ApiKeyCreated> =>
+      http.json({ method: 'POST', path: '/v1/keys', body: { name, scopes }, repeatable: false }, ApiKeyCreated),
+    keys: (): Promise<KeyList> => get(http, '/v1/keys', KeyList),
+    revokeKey: async (id: string): Promise<void> => {
+      const response = await http.send({ method: 'DELETE', path: `/v1/keys/${id}`, repeatable: true })
+      await response.body?.cancel()
+    },
+  }
+}
+
+function get<Schema extends z.ZodType>(
+  http: Http,
+  path: string,
+  schema: Schema,
+  query: Record<string, string | undefined> = {},
+): Promise<z.infer<Schema>> {
+  return http.json({ method: 'GET', path, query, repeatable: true }, schema)
+}
+
+function uploadQuery(name: string, choices: UploadChoices): Record<string, string | undefined> {
+  return {
+    file_name: name,
+    sensitivity: choices.sensitivity,
+    data_classes: choices.data_classes?.join(','),
+    purpose: choices.purpose,
+    on_duplicate: choices.on_duplicate,
+    metadata: choices.metadata && JSON.stringify(choices.metadata),
+  }
+}

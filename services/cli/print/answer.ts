@@ -1,0 +1,21 @@
+import type { Answer } from '../../../shared/contracts/retrieval.ts'
+import type { Output } from '../output.ts'
+import { clean, quoted } from './text.ts'
+
+/** Question, answer, and under it one line per citation: document, page, quote. */
+export function printAnswer(output: Output, answer: Answer, nameOf: (documentId: string) => string): void {
+  const { paint } = output
+  output.line(paint('bold', clean(answer.question)))
+  output.line(`  ${answer.answer === null ? paint('yellow', 'The documents do not say.') : clean(answer.answer)}`)
+  for (const citation of answer.citations) {
+    const where = `${clean(nameOf(citation.document_id))}, page ${citation.page}`
+    const check = citation.verified ? paint('green', 'verified') : paint('red', 'NOT FOUND THERE')
+    output.line(`    ${paint('cyan', where)}  ${quoted(citation.quote)}  ${check}`)
+  }
+  output.line()
+}
+
+/** What wrote the answers: said once, in the provider's own words. */
+export function printNotice(output: Output, answers: readonly Answer[]): void {
+  for (const notice of new Set(answers.map(({ generated_by }) => generated_by.notice))) output.line(output.paint('dim', clean(notice)))
+}

@@ -1,0 +1,27 @@
+import type { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
+import type { Output } from '../output.ts'
+import { alignRows } from './table.ts'
+import { clean } from './text.ts'
+
+/** One line per processing operation: time, operation, phase, purpose, who did it. */
+export function printRecord(output: Output, record: DocumentRecord): void {
+  const head = ['time (UTC)', 'operation', 'step', 'phase', 'purpose', 'processor / model']
+  const [title, ...lines] = alignRows([head, ...record.events.map(row)])
+  output.line(output.paint('dim', `  ${title}`))
+  for (const line of lines) output.line(`  ${line}`)
+}
+
+function row(event: ProcessingEvent): string[] {
+  const phase = [event.phase, event.error_code && `(${event.error_code})`].filter(Boolean).join(' ')
+  return [timeText(event.time), event.operation, event.step, phase, event.purpose ?? '-', processorText(event)].map(clean)
+}
+
+function processorText(event: ProcessingEvent): string {
+  const model = event.model && (event.model.returned ?? event.model.requested)
+  return [event.recipient?.processor, model].filter(Boolean).join(' / ') || '-'
+}
+
+/** `2026-11-22T16:34:27.123Z` → `2026-11-22 16:34:27.123`. */
+function timeText(time: string): string {
+  return time.replace('T', ' ').replace('Z', '')
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { ApiKeyCreated, ApiKeyView, NewApiKey } from '../../shared/contracts/access.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+import { DocumentRecord } from '../../shared/contracts/record.ts'
+import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
+import { type Database, withTenant } from '../../shared/database/connection.ts'
+import { readRecord } from '../../shared/database/events.ts'
+import { authorize } from '../../shared/runtime/auth.ts'
+import type { HttpServer } from '../../shared/runtime/http.ts'
+
+const Id = z.object({ id: z.uuid() })
+
+/** The record of each document, and who may use the system: the routes of the compliance team. */
+export function addCompliance(server: HttpServer, { database }: { database: Database }): void {
+  server.get(
+    '/v1/documents/:id/record',
+    {
+      onRequest: authorize(database, 'records:read'),
+      schema: {
+        tags: ['records'],
+        summary: 'The processing record of one document',
+        description:
+          'Every operation in order: upload, stages, model calls (intent, completion, refusal), reads, questions that used it, erasure. It outlives the document.',
+        params: Id,
+        response: { 200: DocumentRecord },
+      },
+    },
+    ({ identity, params }) =>
+      withTenant(database, identity.tenantId, async (tx) => {
+        const document = await tx.selectFrom('documents').select('id').where('id', '=', params.id).executeTakeFirst()
+        if (!document) throw new AppError('DOCUMENT_NOT_FOUND')
+        return { document_id: document.id, events: await readRecord(tx, document.id) }
+      }),
+  )
+
+  const manage = authorize(database, 'keys:manage')
+  server.post(
+    '/v1/keys',
+    {
+      onRequest: manage,
+      schema: { tags: ['keys'], summary: 'Create an API key; it is shown this once', body: NewApiKey, response: { 201: ApiKeyCreated } },
+    },
+    async ({ identity, body }, reply) => {
+      const created = await withTenant(database, identity.tenantId, (tx) => createApiKey(tx, identity.tenantId, body.name, body.scopes))
+      return reply.status(201).send(created)
+    },
+  )
+  server.get(
+    '/v1/keys',
+    {
+      onRequest: manage,
+      schema: { tags: ['keys'], summary: 'List API keys', response: { 200: z.strictObject({ keys: z.array(ApiKeyView) }) } },
+    },
+    async ({ identity }) => ({ keys: await withTenant(database, identity.tenantId, listApiKeys) }),
+  )
+  server.delete(
+    '/v1/keys/:id',
+    { onRequest: manage, schema: { tags: ['keys'], summary: 'Revoke an API key', params: Id, response: { 204: z.null() } } },
+    async ({ identity, params }, reply) => {
+      await withTenant(database, identity.tenantId, (tx) => revokeApiKey(tx, params.id))
+      return reply.status(204).send(null)
+    },
+  )
+}

@@ -1,0 +1,119 @@
+import type { Readable } from 'node:stream'
+import type { MultipartFile } from '@fastify/multipart'
+import multipart from '@fastify/multipart'
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { BlobStore } from '../../shared/blobs/port.ts'
+import type { Vault } from '../../shared/blobs/vault.ts'
+import { UploadAccepted } from '../../shared/contracts/document.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+import type { Database } from '../../shared/database/connection.ts'
+import type { Listener } from '../../shared/database/listen.ts'
+import type { Tenants } from '../../shared/database/tenants.ts'
+import { authorize } from '../../shared/runtime/auth.ts'
+import type { HttpServer } from '../../shared/runtime/http.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { parseUploadOptions, UploadParameters } from './options.ts'
+import { addDocumentRoutes } from './routes.ts'
+import { createUpload, type Upload } from './upload.ts'
+
+const FORM_FIELDS_MAX = 20
+const FORM_FIELD_BYTES_MAX = 64 * 1024
+const IdempotencyKey = z.string().min(1).max(255).optional()
+
+export interface IngestServices {
+  database: Database
+  vault: Vault
+  blobs: BlobStore
+  tenants: Tenants
+  listener: Listener
+  metrics: Metrics
+  uploadBytesMax: number
+}
+
+/** Upload, status, progress, reprocess, delete: the routes of the back-office application. */
+export async function addIngest(server: HttpServer, services: IngestServices): Promise<void> {
+  const upload = createUpload(services)
+  await server.register(async (scope) => addUploadRoute(scope as HttpServer, services, upload))
+  addDocumentRoutes(server, services)
+}
+
+/** In a scope of its own: here, and only here, bodies are streams of any type. */
+async function addUploadRoute(scope: HttpServer, services: IngestServices, upload: Upload): Promise<void> {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  await scope.register(multipart, {
+    limits: { files: 1, fields: FORM_FIELDS_MAX, fieldSize: FORM_FIELD_BYTES_MAX, fileSize: Number.MAX_SAFE_INTEGER },
+    throwFileSizeLimit: false,
+  })
+  scope.post(
+    '/v1/documents',
+    {
+      onRequest: authorize(services.database, 'documents:write'),
+      schema: {
+        tags: ['documents'],
+        summary: 'Upload a document',
+        description:
+          'The document is the raw body (its options are query parameters) or the one file of a multipart/form-data body (its options are form fields or query parameters). ' +
+          'Answers as soon as the bytes are stored durably; Location is where its progress shows.',
+        querystring: UploadParameters,
+        headers: z.object({ 'idempotency-key': IdempotencyKey }),
+        response: { 202: UploadAccepted },
+      },
+    },
+    async (request, reply) => {
+      const incoming = request.isMultipart() ? await fromForm(request) : fromBody(request)
+      const accepted = await upload({
+        tenantId: request.identity.tenantId,
+        idempotencyKey: request.headers['idempotency-key'],
+        ...incoming,
+      })
+      return reply.status(202).header('location', `/v1/documents/${accepted.document_id}`).send(accepted)
+    },
+  )
+}
+
+function fromBody(request: FastifyRequest) {
+  const parameters = parseUploadOptions(request.query, undefined)
+  const { file_name } = parameters
+  const contentType = request.headers['content-type']
+  return {
+    source: readWithoutOwning(request.raw),
+    hints: { ...(file_name === undefined ? {} : { fileName: file_name }), ...(contentType === undefined ? {} : { contentType }) },
+    options: () => parameters,
+  }
+}
+
+/** The file streams while it arrives; fields after it are read when its bytes are stored. */
+async function fromForm(request: FastifyRequest) {
+  const parts = request.parts()[Symbol.asyncIterator]()
+  const fields: Record<string, unknown> = { ...(request.query as object) }
+  const file = await nextFile(parts, fields)
+  if (!file) throw new AppError('INVALID_REQUEST', 'the form has no file')
+  return {
+    source: readWithoutOwning(file.file),
+    hints: { fileName: file.filename, contentType: file.mimetype },
+    options: async () => {
+      if (await nextFile(parts, fields)) throw new AppError('INVALID_REQUEST', 'one file a request')
+      return parseUploadOptions(fields, file.filename === '' ? undefined : file.filename)
+    },
+  }
+}
+
+type Parts = AsyncIterator<Awaited<ReturnType<ReturnType<FastifyRequest['parts']>['next']>>['value']>
+
+async function nextFile(parts: Parts, fields: Record<string, unknown>): Promise<MultipartFile | null> {
+  // Bounded by FORM_FIELDS_MAX: the parser fails on the field after the last allowed one.
+  for (;;) {
+    const { value: part, done } = await parts.next()
+    if (done || !part) return null
+    if (part.type === 'file') return part
+    if (Object.hasOwn(fields, part.fieldname)) throw new AppError('INVALID_REQUEST', `the field ${part.fieldname} is given twice`)
+    fields[part.fieldname] = part.value
+  }
+}
+
+/** Destroying a request destroys its socket, and with it the answer that says why: whoever gives up on these bytes leaves the request alone. */
+function readWithoutOwning(request: Readable): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false })
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { UploadOptions } from '../../shared/contracts/document.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+
+/** The options as text, the form that a query string and a multipart form share. Unknown names are refused. */
+export const UploadParameters = z.strictObject({
+  file_name: z.string().optional(),
+  sensitivity: z.string().optional().describe('public, internal (default), confidential or special'),
+  data_classes: z.string().optional().describe('comma separated: none, personal (default), special, criminal'),
+  purpose: z.string().optional().describe('why the document is processed, for example invoice_processing'),
+  on_duplicate: z.string().optional().describe('return (default), version or new'),
+  metadata: z.string().optional().describe('a JSON object of strings; stored encrypted with the document'),
+})
+export type UploadParameters = z.infer<typeof UploadParameters>
+
+/** Throws INVALID_REQUEST that names each bad field; values are not repeated, since metadata may name people. */
+export function parseUploadOptions(parameters: unknown, fileName: string | undefined): UploadOptions {
+  const given = check(UploadParameters, parameters)
+  return check(UploadOptions, {
+    ...given,
+    file_name: given.file_name ?? fileName,
+    data_classes: given.data_classes?.split(',').map((name) => name.trim()),
+    metadata: given.metadata === undefined ? undefined : parseJson(given.metadata),
+  })
+}
+
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const errors = result.error.issues.map((issue) => ({ where: issue.path.join('.') || 'request', message: issue.message }))
+  throw new AppError('INVALID_REQUEST', errors.map((error) => `${error.where}: ${error.message}`).join('; '), { extra: { errors } })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new AppError('INVALID_REQUEST', 'metadata: not JSON', { cause: error })
+  }
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { DocumentList, DocumentText, DocumentView, UploadAccepted } from '../../shared/contracts/document.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+import { type Tx, withTenant } from '../../shared/database/connection.ts'
+import { readPages } from '../../shared/database/content.ts'
+import { addRevision, buryDocument, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
+import { appendEvent } from '../../shared/database/events.ts'
+import { authorize } from '../../shared/runtime/auth.ts'
+import type { HttpServer } from '../../shared/runtime/http.ts'
+import type { IngestServices } from './app.ts'
+import { addProgressRoute } from './progress.ts'
+import { documentHead, readDocumentView } from './view.ts'
+
+const tags = ['documents']
+const Id = z.object({ id: z.uuid() })
+const PAGE_SIZE_MAX = 100
+const EXTENSION: Record<DocumentRow['media_type'], string> = {
+  'application/pdf': 'pdf',
+  'text/markdown': 'md',
+  'text/html': 'html',
+  'text/plain': 'txt',
+}
+
+export function addDocumentRoutes(server: HttpServer, services: IngestServices): void {
+  const { database, vault, tenants } = services
+  const read = authorize(database, 'documents:read')
+  const write = authorize(database, 'documents:write')
+
+  server.get(
+    '/v1/documents',
+    {
+      onRequest: read,
+      schema: {
+        tags,
+        summary: 'List documents, newest first',
+        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(20), cursor: z.uuid().optional() }),
+        response: { 200: DocumentList },
+      },
+    },
+    async ({ identity, query }) => {
+      const rows = await withTenant(database, identity.tenantId, (tx) => listDocuments(tx, query.limit + 1, query.cursor ?? null))
+      const page = rows.slice(0, query.limit)
+      return { documents: page.map(documentHead), next_cursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null }
+    },
+  )
+
+  server.get(
+    '/v1/documents/:id',
+    { onRequest: read, schema: { tags, summary: 'Status, stages and fields', params: Id, response: { 200: DocumentView } } },
+    async ({ identity, params }) => {
+      const tenantKey = (await tenants.keys(identity.tenantId)).documents
+      return withTenant(database, identity.tenantId, async (tx) => {
+        const row = await findDocument(tx, params.id)
+        return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }))
+      })
+    },
+  )
+
+  addProgressRoute(server, services)
+
+  server.get(
+    '/v1/documents/:id/content',
+    { onRequest: read, schema: { tags, summary: 'The original bytes', params: Id } },
+    async ({ identity, params }, reply) => {
+      const tenantKey = (await tenants.keys(identity.tenantId)).documents
+      const row = await withTenant(database, identity.tenantId, (tx) => findDocument(tx, params.id))
+      const { plain } = await vault.read({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
+      await withTenant(database, identity.tenantId, (tx) => recordRead(tx, row, 'content'))
+      reply.header('content-disposition', `attachment; filename="${row.id}.${EXTENSION[row.media_type]}"`)
+      return reply.type(row.media_type).send(plain)
+    },
+  )
+
+  server.get(
+    '/v1/documents/:id/text',
+    { onRequest: read, schema: { tags, summary: 'The extracted text by page', params: Id, response: { 200: DocumentText } } },
+    async ({ identity, params }) => {
+      const tenantKey = (await tenants.keys(identity.tenantId)).documents
+      return withTenant(database, identity.tenantId, async (tx) => {
+        const row = await findDocument(tx, params.id)
+        const keys = await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
+        const revision = row.live_revision ?? row.revision
+        const pages = await readPages(tx, { tenant_id: row.tenant_id, document_id: row.id, revision }, keys)
+        if (pages.length === 0) throw new AppError('DOCUMENT_NOT_READY', 'its text has not been extracted')
+        await recordRead(tx, row, 'text')
+        return { document_id: row.id, revision, pages: pages.map(({ text, ...page }) => ({ ...page, characters: text.length, text })) }
+      })
+    },
+  )
+
+  server.post(
+    '/v1/documents/:id/reprocess',
+    {
+      onRequest: write,
+      schema: { tags, summary: 'Process the stored bytes again as a new revision', params: Id, response: { 202: UploadAccepted } },
+    },
+    async ({ identity, params }, reply) => {
+      const revision = await withTenant(database, identity.tenantId, (tx) => addRevision(tx, identity.tenantId, params.id, 'reprocess'))
+      return reply
+        .status(202)
+        .header('location', `/v1/documents/${params.id}`)
+        .send({ document_id: params.id, revision, status: 'received', outcome: 'version' })
+    },
+  )
+
+  server.delete(
+    '/v1/documents/:id',
+    {
+      onRequest: authorize(database, 'documents:erase'),
+      schema: {
+        tags,
+        summary: 'Erase a document from every store',
+        description: 'From this answer on no read finds the document; its record stays, and names when each store was found empty.',
+        params: Id,
+        response: { 202: z.strictObject({ document_id: z.uuid(), status: z.literal('erased') }) },
+      },
+    },
+    async ({ identity, params }, reply) => {
+      await withTenant(database, identity.tenantId, (tx) => buryDocument(tx, identity.tenantId, params.id))
+      return reply.status(202).send({ document_id: params.id, status: 'erased' })
+    },
+  )
+}
+
+function recordRead(tx: Tx, row: DocumentRow, step: 'content' | 'text'): Promise<string> {
+  return appendEvent(tx, row.tenant_id, {
+    operation: 'Retrieve',
+    step,
+    phase: 'completed',
+    result: 'ok',
+    doc_ref: row.id,
+    revision: row.revision,
+    content_commit: row.content_commit?.toString('hex') ?? null,
+    purpose: row.purpose,
+    sensitivity: row.sensitivity,
+    special: row.data_classes.includes('special'),
+    criminal: row.data_classes.includes('criminal'),
+    provenance: step === 'content' ? 'provided' : 'derived',
+  })
+}

@@ -1,0 +1,163 @@
+import { Readable } from 'node:stream'
+import { hmac } from '../../shared/blobs/keys.ts'
+import type { BlobStore } from '../../shared/blobs/port.ts'
+import type { Vault } from '../../shared/blobs/vault.ts'
+import type { MediaType, UploadAccepted, UploadOptions } from '../../shared/contracts/document.ts'
+import { AppError, ERRORS } from '../../shared/contracts/errors.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import { forgetArtifact, registerArtifact } from '../../shared/database/artifacts.ts'
+import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
+import { acceptDocument } from '../../shared/database/documents.ts'
+import { appendEvent } from '../../shared/database/events.ts'
+import { claimIdempotencyKey, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
+import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { SNIFF_BYTES, sniff } from './sniff.ts'
+
+export interface UploadServices {
+  database: Database
+  vault: Vault
+  blobs: BlobStore
+  tenants: Tenants
+  metrics: Metrics
+  uploadBytesMax: number
+}
+
+export interface IncomingDocument {
+  tenantId: string
+  source: AsyncIterable<Buffer>
+  hints: { fileName?: string; contentType?: string }
+  /** Read when the bytes are stored: the fields of a form may follow its file. */
+  options: () => UploadOptions | Promise<UploadOptions>
+  idempotencyKey: string | undefined
+}
+
+/** Takes one document in: sniff, then stream → count → hash → encrypt → blob, then one transaction for document, event and outbox row. */
+export type Upload = (incoming: IncomingDocument) => Promise<UploadAccepted>
+
+export function createUpload(services: UploadServices): Upload {
+  const { database, vault, tenants } = services
+  return async (incoming) => {
+    const { tenantId } = incoming
+    const documentId = newId()
+    const tenantKeys = await tenants.keys(tenantId)
+    const { mediaType, bytes } = await recognise(incoming, services.uploadBytesMax)
+    await withTenant(database, tenantId, (tx) =>
+      registerArtifact(tx, {
+        tenant_id: tenantId,
+        document_id: documentId,
+        kind: 'original',
+        store: services.blobs.name,
+        locator: vault.locator(tenantId, documentId),
+      }),
+    )
+    try {
+      const stored = await vault.write({ tenantKey: tenantKeys.documents, tenantId, documentId, source: bytes })
+      const options = await incoming.options()
+      const accepted = await withTenant(database, tenantId, (tx) =>
+        accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options }),
+      )
+      services.metrics.uploadedBytes.inc(stored.bytes)
+      if (accepted.document_id !== documentId) await discard(services, tenantId, documentId)
+      return accepted
+    } catch (error) {
+      // A lost connection leaves open whether the transaction was committed: the bytes then stay, and the sweeper removes them if it was not.
+      if (error instanceof AppError && ERRORS[error.code].status < 500) await discard(services, tenantId, documentId)
+      throw error
+    }
+  }
+}
+
+interface Stored {
+  incoming: IncomingDocument
+  documentId: string
+  tenantKeys: TenantKeys
+  mediaType: MediaType
+  stored: Awaited<ReturnType<Vault['write']>>
+  options: UploadOptions
+}
+
+async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, stored, options }: Stored): Promise<UploadAccepted> {
+  const { tenantId, idempotencyKey } = incoming
+  const classes = [...new Set(options.data_classes)].sort()
+  const keyHmac = idempotencyKey === undefined ? null : hmac(tenantKeys.requests, 'idempotency-key', idempotencyKey)
+  const requestHmac = hmac(tenantKeys.requests, 'request', stored.sha256, JSON.stringify({ ...options, data_classes: classes }))
+  if (keyHmac) {
+    const answered = await claimIdempotencyKey(tx, keyHmac, requestHmac)
+    if (answered) return answered
+  }
+  const contentCommit = hmac(stored.keys.commitment, stored.sha256)
+  const accepted = await acceptDocument(tx, {
+    id: documentId,
+    tenant_id: tenantId,
+    media_type: mediaType,
+    bytes: stored.bytes,
+    options: { ...options, data_classes: classes },
+    dedupeHmac: hmac(tenantKeys.requests, 'duplicate', stored.sha256, options.purpose, options.sensitivity, classes.join(',')),
+    contentCommit,
+    keys: stored.keys,
+  })
+  if (accepted.outcome !== 'returned') {
+    await appendEvent(tx, tenantId, {
+      operation: 'Collect',
+      step: 'upload',
+      phase: 'completed',
+      result: 'ok',
+      doc_ref: accepted.document_id,
+      revision: accepted.revision,
+      content_commit: accepted.document_id === documentId ? contentCommit.toString('hex') : null,
+      purpose: options.purpose,
+      sensitivity: options.sensitivity,
+      special: classes.includes('special'),
+      criminal: classes.includes('criminal'),
+      provenance: 'provided',
+    })
+  }
+  if (keyHmac) await keepIdempotentAnswer(tx, tenantId, keyHmac, requestHmac, accepted)
+  return accepted
+}
+
+/** Decides the type by the first bytes and the name, and returns a stream of all bytes that fails past the limit. */
+async function recognise(incoming: IncomingDocument, bytesMax: number): Promise<{ mediaType: MediaType; bytes: Readable }> {
+  const rest = limitBytes(incoming.source, bytesMax)
+  const head = await readHead(rest)
+  const mediaType = sniff(head, incoming.hints)
+  return { mediaType, bytes: Readable.from(join(head, rest), { objectMode: false }) }
+}
+
+async function* limitBytes(source: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<Buffer> {
+  let bytes = 0
+  try {
+    for await (const chunk of source) {
+      bytes += chunk.length
+      if (bytes > bytesMax) throw new AppError('DOCUMENT_TOO_LARGE', `more than ${bytesMax} bytes`)
+      yield chunk
+    }
+  } catch (error) {
+    throw error instanceof AppError ? error : new AppError('UPLOAD_ABORTED', undefined, { cause: error })
+  }
+}
+
+/** At least SNIFF_BYTES, unless there are fewer. */
+async function readHead(source: AsyncGenerator<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  while (bytes < SNIFF_BYTES) {
+    const { value, done } = await source.next()
+    if (done) break
+    parts.push(value)
+    bytes += value.length
+  }
+  return Buffer.concat(parts)
+}
+
+async function* join(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head
+  yield* rest
+}
+
+/** Removes an original that did not become a document; if this fails as well, the sweeper finds it on the list of artifacts. */
+async function discard({ database, vault }: UploadServices, tenantId: string, documentId: string): Promise<void> {
+  await vault.destroy({ tenantId, documentId })
+  await withTenant(database, tenantId, (tx) => forgetArtifact(tx, documentId))
+}

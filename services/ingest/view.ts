@@ -1,0 +1,64 @@
+import type { DocumentKeys } from '../../shared/blobs/vault.ts'
+import type { DocumentView, StageView } from '../../shared/contracts/document.ts'
+import { STAGES } from '../../shared/contracts/jobs.ts'
+import type { Tx } from '../../shared/database/connection.ts'
+import { readFields } from '../../shared/database/content.ts'
+import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
+
+/** A document as lists show it: nothing that was sealed. */
+export function documentHead(row: DocumentRow) {
+  return {
+    document_id: row.id,
+    status: row.status,
+    error_code: row.error_code,
+    revision: row.revision,
+    media_type: row.media_type,
+    bytes: Number(row.bytes),
+    sensitivity: row.sensitivity,
+    data_classes: row.data_classes,
+    purpose: row.purpose,
+    type: row.type,
+    language: row.language,
+    created_at: row.created_at.toISOString(),
+    completed_at: row.completed_at?.toISOString() ?? null,
+  }
+}
+
+/** Status and stages of the current revision, fields and pages as far as they exist; while a new revision is on its way, the fields of the live one. */
+export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentKeys): Promise<DocumentView> {
+  const place = { tenant_id: row.tenant_id, document_id: row.id }
+  const current = await readPagesHead(tx, row.id, row.revision)
+  const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
+  return {
+    ...documentHead(row),
+    ...openAnnex(keys, row),
+    stages: await readStages(tx, row.id, row.revision),
+    pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
+    fields: await readFields(tx, { ...place, revision: shown }, keys),
+  }
+}
+
+/** Stages that have begun or are due, in the order of the pipeline. */
+export async function readStages(tx: Tx, documentId: string, revision: number): Promise<StageView[]> {
+  const rows = await listStages(tx, documentId, revision)
+  return rows
+    .sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage))
+    .map((row) => ({
+      stage: row.stage,
+      status: row.status,
+      starts: row.starts,
+      started_at: row.started_at?.toISOString() ?? null,
+      finished_at: row.finished_at?.toISOString() ?? null,
+      error_code: row.error_code,
+    }))
+}
+
+async function readPagesHead(tx: Tx, documentId: string, revision: number) {
+  return tx
+    .selectFrom('pages')
+    .select(['number', 'method', 'characters', 'reason'])
+    .where('document_id', '=', documentId)
+    .where('revision', '=', revision)
+    .orderBy('number')
+    .execute()
+}

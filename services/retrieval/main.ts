@@ -1,0 +1,8 @@
+import { readConfig } from '../../shared/runtime/config.ts'
+import { runService } from '../../shared/runtime/service.ts'
+import { addRetrieval } from './app.ts'
+
+await runService(readConfig(), 'retrieval', async (server, platform) => {
+  addRetrieval(server, platform)
+  return undefined
+})

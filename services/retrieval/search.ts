@@ -1,0 +1,149 @@
+import type { DocumentKeys, Vault } from '../../shared/blobs/vault.ts'
+import type { DataClass, Sensitivity } from '../../shared/contracts/document.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+import type { SearchHit, SearchRequest } from '../../shared/contracts/retrieval.ts'
+import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
+import { readPages } from '../../shared/database/content.ts'
+import { appendEvent } from '../../shared/database/events.ts'
+import type { Tenants } from '../../shared/database/tenants.ts'
+import { detectLanguage } from '../../shared/inference/builtin/language.ts'
+import type { Embedder } from '../../shared/inference/embedder.ts'
+import type { CallSubject } from '../../shared/inference/gateway.ts'
+import type { SearchStore, SearchStoreHit } from '../../shared/search/port.ts'
+import { hashTokens, tokenize } from '../../shared/search/tokens.ts'
+
+/** Candidates asked of the store for each hit wanted: some belong to revisions that are no longer live. */
+const CANDIDATES_PER_HIT = 3
+const CANDIDATES_MIN = 30
+
+export interface SearchServices {
+  database: Database
+  vault: Vault
+  tenants: Tenants
+  embedder: Embedder
+  search: SearchStore
+}
+
+/** A hit with what the policy must know of its document. */
+export interface Candidate extends SearchHit {
+  sensitivity: Sensitivity
+  data_classes: DataClass[]
+  purpose: string
+}
+
+export interface Query extends Pick<SearchRequest, 'query' | 'limit' | 'document_ids'> {
+  tenantId: string
+  step: 'search' | 'answer'
+  signal: AbortSignal
+}
+
+/** A question is personal data until somebody says otherwise: it may name people. */
+export const QUESTION_SUBJECT: CallSubject = {
+  document_id: null,
+  revision: null,
+  page: null,
+  sensitivity: 'internal',
+  data_classes: ['personal'],
+  purpose: 'question_answering',
+}
+
+/**
+ * Hybrid search: the question's vector and its token hashes, fused by the store. A candidate is served only when it joins a live revision in the
+ * catalogue, whatever a store still holds. One event per question names its hits.
+ */
+export async function findPassages(services: SearchServices, query: Query): Promise<Candidate[]> {
+  const { database, tenants, embedder, search } = services
+  const { tenantId } = query
+  const vectors = await embedder.embed({ tenant_id: tenantId, step: query.step, subjects: [QUESTION_SUBJECT], signal: query.signal }, [
+    query.query,
+  ])
+  const candidates = await search.query({
+    tenant_id: tenantId,
+    vector: vectors?.[0] ?? null,
+    tokens: hashTokens((await tenants.keys(tenantId)).tokens, tokenize(query.query, detectLanguage(query.query))),
+    limit: Math.max(query.limit * CANDIDATES_PER_HIT, CANDIDATES_MIN),
+    document_ids: query.document_ids,
+  })
+  return withTenant(database, tenantId, async (tx) => {
+    const hits = await readLive(services, tx, tenantId, candidates, query.limit)
+    await appendEvent(tx, tenantId, {
+      operation: 'Retrieve',
+      step: query.step,
+      phase: 'completed',
+      result: 'ok',
+      purpose: QUESTION_SUBJECT.purpose,
+      hits: hits.map((hit) => ({ doc_ref: hit.document_id, revision: hit.revision, page: hit.page })),
+    })
+    return hits
+  })
+}
+
+async function readLive(
+  services: SearchServices,
+  tx: Tx,
+  tenantId: string,
+  candidates: readonly SearchStoreHit[],
+  limit: number,
+): Promise<Candidate[]> {
+  if (candidates.length === 0) return []
+  const rows = await tx
+    .selectFrom('chunks')
+    .innerJoin('documents', (join) =>
+      join.onRef('documents.id', '=', 'chunks.document_id').onRef('documents.live_revision', '=', 'chunks.revision'),
+    )
+    .select([
+      'chunks.id',
+      'chunks.document_id',
+      'chunks.revision',
+      'chunks.page',
+      'chunks.start',
+      'chunks.end',
+      'sensitivity',
+      'data_classes',
+      'purpose',
+    ])
+    .where('documents.erased_at', 'is', null)
+    .where(
+      'chunks.id',
+      'in',
+      candidates.map((candidate) => candidate.id),
+    )
+    .execute()
+  const live = new Map(rows.map((row) => [row.id, row]))
+  const readText = await createTextReader(services, tx, tenantId)
+  const hits: Candidate[] = []
+  for (const { id, score } of candidates) {
+    const row = live.get(id)
+    if (!row || hits.length === limit) continue
+    const text = await readText(row)
+    if (text !== null) hits.push({ ...row, text, score })
+  }
+  return hits
+}
+
+/** Reads pieces of pages, each document's key once; null when an erasure got in between. */
+async function createTextReader({ vault, tenants }: SearchServices, tx: Tx, tenantId: string) {
+  const tenantKey = (await tenants.keys(tenantId)).documents
+  const keysOf = new Map<string, DocumentKeys | null>()
+  const textOf = new Map<string, string>()
+  return async (at: { document_id: string; revision: number; page: number; start: number; end: number }): Promise<string | null> => {
+    if (!keysOf.has(at.document_id)) keysOf.set(at.document_id, await keysUnlessErased(vault, tenantKey, tenantId, at.document_id))
+    const keys = keysOf.get(at.document_id)
+    if (!keys) return null
+    const place = `${at.document_id}/${at.page}`
+    if (!textOf.has(place)) {
+      const [page] = await readPages(tx, { tenant_id: tenantId, document_id: at.document_id, revision: at.revision }, keys, [at.page])
+      textOf.set(place, page?.text ?? '')
+    }
+    return textOf.get(place)?.slice(at.start, at.end) ?? null
+  }
+}
+
+async function keysUnlessErased(vault: Vault, tenantKey: Buffer, tenantId: string, documentId: string): Promise<DocumentKeys | null> {
+  try {
+    return await vault.keys({ tenantKey, tenantId, documentId })
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'DOCUMENT_ERASED') return null
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+import { sql } from 'kysely'
+import { AppError } from '../../../shared/contracts/errors.ts'
+import { JOBS } from '../../../shared/contracts/jobs.ts'
+import { listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
+import { type Tx, withTenant } from '../../../shared/database/connection.ts'
+import { deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
+import type { SearchStore } from '../../../shared/search/port.ts'
+import type { StageHandler, StageServices } from '../stage.ts'
+
+/** After a stage's own timeout its worker has been aborted; this much later it can no longer be writing. */
+const SETTLE_MS = 10_000
+
+/**
+ * Removes every trace of a document and reads every store back. Deleting the original destroys the document's key, and with it each sealed
+ * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage was still
+ * running, the whole of it is done again when that stage can no longer write.
+ */
+export function createErase({ database, vault, search }: StageServices & { search: SearchStore }): StageHandler {
+  return async ({ key }) => {
+    const place = { tenantId: key.tenant_id, documentId: key.document_id }
+    const artifacts = await withTenant(database, key.tenant_id, (tx) => listArtifacts(tx, key.document_id))
+    await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id })
+    await vault.destroy(place)
+    const points = await search.countDocument({ tenant_id: key.tenant_id, document_id: key.document_id })
+    const original = (await vault.exists(place)) ? 1 : 0
+    if (points + original > 0) throw new AppError('INDEX_INCOMPLETE', `${points} points and ${original} originals remain`)
+    const lookAgainInMs = await withTenant(database, key.tenant_id, (tx) => untilSettledMs(tx, key))
+    return {
+      write: async (tx) => {
+        await deleteContent(tx, key.document_id)
+        await markErased(tx, key.document_id)
+      },
+      event: {
+        operation: 'Erase',
+        stores: [
+          ...artifacts.map(({ store, kind }) => ({ store, kind, remaining: 0 })),
+          { store: 'postgres', kind: 'pages, fields, chunks, annex', remaining: 0 },
+        ],
+      },
+      ...(lookAgainInMs > 0 ? { againInMs: lookAgainInMs } : {}),
+    }
+  }
+}
+
+/** How long until no stage that was running at the tombstone can write any more; 0 when none was. */
+async function untilSettledMs(tx: Tx, key: RevisionKey): Promise<number> {
+  const running = await tx
+    .selectFrom('stages')
+    .select(['stage', sql<number>`extract(epoch FROM now() - started_at) * 1000`.as('age_ms')])
+    .where('document_id', '=', key.document_id)
+    .where('stage', '!=', 'erase')
+    .where('status', '=', 'running')
+    .execute()
+  const waits = running.map((row) => JOBS[row.stage].timeoutMs + SETTLE_MS - Number(row.age_ms))
+  return Math.max(0, ...waits.map(Math.ceil))
+}

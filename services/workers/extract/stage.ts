@@ -1,0 +1,17 @@
+import { replacePages } from '../../../shared/database/content.ts'
+import type { StageHandler, StageServices } from '../stage.ts'
+import type { Extractor } from './extractor.ts'
+
+/** Bytes → pages. A document without any text keeps its (empty) pages with their reasons, and fails as NO_TEXT. */
+export function createExtract({ vault, extractor }: StageServices & { extractor: Extractor }): StageHandler {
+  return async ({ key, document, tenantKeys, signal }) => {
+    const { keys, plain } = await vault.read({ tenantKey: tenantKeys.documents, tenantId: key.tenant_id, documentId: key.document_id })
+    const pages = await extractor.extract(plain, document.media_type, signal)
+    const readable = pages.some((page) => page.method !== 'no_text')
+    return {
+      write: (tx) => replacePages(tx, key, keys, pages),
+      event: { operation: 'Analyse', provenance: 'derived' },
+      ...(readable ? {} : { failed: 'NO_TEXT' as const }),
+    }
+  }
+}

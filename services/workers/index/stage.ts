@@ -1,0 +1,63 @@
+import { AppError } from '../../../shared/contracts/errors.ts'
+import type { Page } from '../../../shared/contracts/extraction.ts'
+import type { Chunk } from '../../../shared/contracts/retrieval.ts'
+import { registerArtifact } from '../../../shared/database/artifacts.ts'
+import { withTenant } from '../../../shared/database/connection.ts'
+import { readPages, replaceChunks } from '../../../shared/database/content.ts'
+import { assertCurrent } from '../../../shared/database/stages.ts'
+import type { Embedder } from '../../../shared/inference/embedder.ts'
+import type { Point, SearchStore } from '../../../shared/search/port.ts'
+import { hashTokens, tokenize } from '../../../shared/search/tokens.ts'
+import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
+import { subjectOf } from '../subject.ts'
+import { chunkPages } from './chunk.ts'
+
+interface IndexServices extends StageServices {
+  embedder: Embedder
+  search: SearchStore
+}
+
+/** Pages → chunks → vectors and token hashes, counted in the search store before the document is called indexed. */
+export function createIndex({ database, vault, embedder, search }: IndexServices): StageHandler {
+  return async (run) => {
+    const { key, document, tenantKeys, signal } = run
+    const keys = await openKeys(vault, run)
+    const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
+    const chunks = chunkPages(key.document_id, key.revision, pages)
+    const texts = textsOf(pages, chunks)
+    const vectors = await embedder.embed({ tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], signal }, texts)
+    const points = chunks.map((chunk, at): Point => {
+      const tokens = hashTokens(tenantKeys.tokens, tokenize(texts[at] ?? '', document.language))
+      return { id: chunk.id, document_id: key.document_id, revision: key.revision, vector: vectors?.[at] ?? null, tokens }
+    })
+    await withTenant(database, key.tenant_id, async (tx) => {
+      await assertCurrent(tx, { ...key, stage: 'index' }, run.epoch)
+      await registerArtifact(tx, {
+        tenant_id: key.tenant_id,
+        document_id: key.document_id,
+        kind: 'points',
+        store: search.name,
+        locator: key.document_id,
+      })
+    })
+    await search.replace(key, points)
+    const counted = await search.count(key)
+    if (counted !== points.length) throw new AppError('INDEX_INCOMPLETE', `${counted} of ${points.length} points`)
+    return {
+      write: async (tx) => {
+        await replaceChunks(tx, key, chunks)
+        await tx.updateTable('documents').set({ live_revision: key.revision }).where('id', '=', key.document_id).execute()
+      },
+      event: {
+        operation: 'Store',
+        provenance: 'derived',
+        stores: [{ store: search.name, kind: vectors ? 'points' : 'points_without_vectors', remaining: counted }],
+      },
+    }
+  }
+}
+
+function textsOf(pages: readonly Page[], chunks: readonly Chunk[]): string[] {
+  const byNumber = new Map(pages.map((page) => [page.number, page.text]))
+  return chunks.map((chunk) => (byNumber.get(chunk.page) ?? '').slice(chunk.start, chunk.end))
+}

@@ -1,0 +1,212 @@
+import { AppError, ERRORS, errorCode } from '../../shared/contracts/errors.ts'
+import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
+import type { EventDraft } from '../../shared/contracts/record.ts'
+import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
+import type { DocumentRow } from '../../shared/database/documents.ts'
+import { appendEvent } from '../../shared/database/events.ts'
+import {
+  assertCurrent,
+  type Begun,
+  beginStage,
+  completeStage,
+  failStage,
+  postponeStage,
+  type StageKey,
+} from '../../shared/database/stages.ts'
+import type { Tenants } from '../../shared/database/tenants.ts'
+import type { QueueBackend } from '../../shared/queue/backend.ts'
+import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import type { StageHandlers, StageResult } from './stage.ts'
+
+/** Half of a backoff is fixed and half is chance, so that documents that failed together do not come back together. */
+const JITTER = 0.5
+const BACKOFF_MS_MAX = 5 * 60_000
+
+export interface WorkerLoop {
+  /** Takes no more jobs, lets active ones finish until `deadlineMs`, then aborts them and hands them back. */
+  close(deadlineMs: number): Promise<void>
+}
+
+interface LoopServices {
+  backend: QueueBackend
+  database: Database
+  tenants: Tenants
+  handlers: StageHandlers
+  log: Log
+  metrics: Metrics
+}
+
+/** One BullMQ worker a stage. The queue says when; PostgreSQL says whether, and every effect is committed behind its fence. */
+export function startWorkerLoop(services: LoopServices): WorkerLoop {
+  const stopping = new AbortController()
+  const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => runJob(services, stage, payload, stopping.signal)))
+  return {
+    close: async (deadlineMs) => {
+      const timer = setTimeout(() => stopping.abort(new ShutdownError()), deadlineMs)
+      await Promise.all(workers.map((worker) => worker.close()))
+      clearTimeout(timer)
+    },
+  }
+}
+
+class ShutdownError extends Error {
+  override readonly name = 'ShutdownError'
+}
+
+interface Start {
+  key: StageKey
+  document: DocumentRow
+  epoch: number
+  starts: number
+  startedAtMs: number
+}
+
+async function runJob(services: LoopServices, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
+  const { v: _version, ...job } = JOBS[stage].payload.parse(payload)
+  const key = { ...job, stage }
+  const { begun, document } = await withTenant(services.database, key.tenant_id, async (tx) => ({
+    begun: await beginStage(tx, key),
+    document: await readRow(tx, key),
+  }))
+  if (begun.kind === 'skip' || !document) return
+  const start: Start = { key, document, epoch: begun.epoch, starts: startsOf(begun), startedAtMs: performance.now() }
+  if (begun.kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
+  try {
+    await commit(services, start, await runHandler(services, start, stopping))
+    observe(services, start, 'completed')
+  } catch (error) {
+    await recover(services, start, error)
+  }
+}
+
+function startsOf(begun: Exclude<Begun, { kind: 'skip' }>): number {
+  return begun.kind === 'run' ? begun.starts : Number.POSITIVE_INFINITY
+}
+
+async function runHandler(services: LoopServices, start: Start, stopping: AbortSignal): Promise<StageResult> {
+  const timeout = AbortSignal.timeout(JOBS[start.key.stage].timeoutMs)
+  const signal = AbortSignal.any([timeout, stopping])
+  const tenantKeys = await services.tenants.keys(start.key.tenant_id)
+  const { tenant_id, document_id, revision } = start.key
+  const working = services.handlers[start.key.stage]({
+    document: start.document,
+    key: { tenant_id, document_id, revision },
+    epoch: start.epoch,
+    tenantKeys,
+    signal,
+  })
+  // A handler that does not heed the signal loses the race; its late result is dropped and the fence refuses its writes.
+  return await new Promise<StageResult>((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(timeout.aborted ? new AppError('STAGE_TIMEOUT') : signal.reason), { once: true })
+    working.then(resolve, (error) =>
+      reject(timeout.aborted ? new AppError('STAGE_TIMEOUT', undefined, { cause: error }) : stopping.aborted ? stopping.reason : error),
+    )
+  })
+}
+
+/** Fence and tombstone, the stage's writes, its event and the next stage's outbox row: one transaction. */
+async function commit(services: LoopServices, start: Start, result: StageResult): Promise<void> {
+  const { key, epoch } = start
+  await withTenant(services.database, key.tenant_id, async (tx) => {
+    await assertCurrent(tx, key, epoch)
+    await result.write(tx)
+    const outcome = result.failed ? { result: 'failed' as const, error_code: result.failed } : { result: 'ok' as const }
+    await appendEvent(tx, key.tenant_id, { ...eventOf(start), ...result.event, ...outcome, phase: 'completed' })
+    if (result.failed) await failStage(tx, key, result.failed, 'failed')
+    else if (result.againInMs) await postponeStage(tx, key, { dueInMs: result.againInMs, countStart: false, code: null })
+    else await completeStage(tx, key)
+  })
+}
+
+/** The class of the error decides: hand back, repeat later, or end with a reason. */
+async function recover(services: LoopServices, start: Start, error: unknown): Promise<void> {
+  const { key } = start
+  if (error instanceof ShutdownError) return postpone(services, start, { dueInMs: 0, countStart: false, code: null })
+  const code = errorCode(error)
+  const fields = {
+    documentId: key.document_id,
+    revision: key.revision,
+    stage: key.stage,
+    epoch: start.epoch,
+    starts: start.starts,
+    ...errorFields(error),
+    code,
+  }
+  if (code === 'STALE_EPOCH' || code === 'DOCUMENT_ERASED')
+    return services.log.info(fields, 'another start, revision or an erasure took over; nothing was written')
+  if (code === 'INTERNAL') services.log.error({ ...fields, ...errorFields(error) }, 'stage failed unexpectedly')
+  const job = JOBS[key.stage]
+  if (ERRORS[code].retry === 'transient' && start.starts < job.attempts) {
+    services.log.warn(fields, 'stage failed and will be repeated')
+    observe(services, start, 'repeated')
+    const retryAfterMs = error instanceof AppError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1_000 : 0
+    return postpone(services, start, { dueInMs: Math.max(backoffMs(job.backoffMs, start.starts), retryAfterMs), countStart: true, code })
+  }
+  services.log.warn(fields, 'stage failed for good')
+  await fail(services, start, error)
+}
+
+async function postpone(services: LoopServices, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<void> {
+  await unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, options))
+}
+
+async function fail(services: LoopServices, start: Start, error: unknown): Promise<void> {
+  const code = errorCode(error)
+  const refused = ERRORS[code].retry === 'policy'
+  observe(services, start, refused ? 'refused' : 'failed')
+  await unlessSuperseded(services, start, async (tx) => {
+    await appendEvent(tx, start.key.tenant_id, {
+      ...eventOf(start),
+      operation: OPERATION[start.key.stage],
+      phase: refused ? 'refused' : 'completed',
+      result: 'failed',
+      error_code: code,
+    })
+    await failStage(tx, start.key, code, refused ? 'refused' : 'failed')
+  })
+}
+
+/** Writes the end of a start, unless a newer start, a newer revision or an erasure has made it nobody's business. */
+async function unlessSuperseded(services: LoopServices, start: Start, write: (tx: Tx) => Promise<void>): Promise<void> {
+  try {
+    await withTenant(services.database, start.key.tenant_id, async (tx) => {
+      await assertCurrent(tx, start.key, start.epoch)
+      await write(tx)
+    })
+  } catch (error) {
+    if (errorCode(error) !== 'STALE_EPOCH') throw error
+  }
+}
+
+const OPERATION = { extract: 'Analyse', enrich: 'Infer', index: 'Store', done: 'Store', erase: 'Erase' } as const satisfies Record<
+  Stage,
+  EventDraft['operation']
+>
+
+function eventOf({ key, document, startedAtMs }: Start) {
+  return {
+    step: key.stage,
+    doc_ref: key.document_id,
+    revision: key.revision,
+    content_commit: document.content_commit?.toString('hex') ?? null,
+    purpose: document.purpose,
+    sensitivity: document.sensitivity,
+    special: document.data_classes.includes('special'),
+    criminal: document.data_classes.includes('criminal'),
+    duration_ms: Math.round(performance.now() - startedAtMs),
+  } satisfies Partial<EventDraft>
+}
+
+function backoffMs(baseMs: number, starts: number): number {
+  const full = Math.min(baseMs * 2 ** (starts - 1), BACKOFF_MS_MAX)
+  return Math.round(full * (1 - JITTER + Math.random() * JITTER))
+}
+
+function observe(services: LoopServices, start: Start, outcome: string): void {
+  services.metrics.stageSeconds.observe({ stage: start.key.stage, outcome }, (performance.now() - start.startedAtMs) / 1_000)
+}
+
+function readRow(tx: Tx, key: StageKey): Promise<DocumentRow | undefined> {
+  return tx.selectFrom('documents').selectAll().where('id', '=', key.document_id).executeTakeFirst()
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { Sensitivity } from './document.ts'
+
+/**
+ * One processing operation (GDPR Art. 5(2), Art. 30; AI Act Art. 12): a leaf of the tenant's log. It holds no direct identifier:
+ * names and file names live in the document's annex, which erasure destroys. Only strings, integers, booleans, lists and null: a canonical
+ * form (RFC 8785) needs no floating point.
+ */
+export const ProcessingEvent = z.strictObject({
+  schema: z.literal('greffier.event/1'),
+  event_id: z.uuid(),
+  time: z.iso.datetime(),
+  /** The tenant is the data controller (Art. 30(1)(a)). */
+  controller_ref: z.uuid(),
+  role: z.enum(['controller', 'processor']),
+  /** Null where the operation concerns several documents or none: `hits` then names them. */
+  doc_ref: z.uuid().nullable(),
+  revision: z.int().nullable(),
+  /** HMAC-SHA-256 of the content's hash under a random key of the document: after erasure it says nothing about the content. */
+  content_commit: z.string().nullable(),
+  parent_events: z.array(z.uuid()),
+  operation: z.enum(['Collect', 'Analyse', 'Derive', 'Infer', 'Transmit', 'Store', 'Retrieve', 'Erase']),
+  /** The step of the pipeline or the request that did it: upload, extract, enrich, index, done, erase, content, text, search, answer. */
+  step: z.string(),
+  purpose: z.string().nullable(),
+  sensitivity: Sensitivity.nullable(),
+  /** Art. 9 and Art. 10. Null where the operation concerns no single document. */
+  special: z.boolean().nullable(),
+  criminal: z.boolean().nullable(),
+  provenance: z.enum(['provided', 'observed', 'derived']).nullable(),
+  recipient: z.strictObject({ processor: z.string(), endpoint: z.string(), region: z.string(), register_hash: z.string() }).nullable(),
+  policy: z
+    .strictObject({
+      hash: z.string(),
+      rule: z.string().nullable(),
+      outcome: z.enum(['allowed', 'refused']),
+      failed: z.array(z.strictObject({ requirement: z.string(), found: z.string() })),
+    })
+    .nullable(),
+  model: z
+    .strictObject({
+      task: z.enum(['enrich', 'embed', 'answer']),
+      requested: z.string(),
+      returned: z.string().nullable(),
+      language_model: z.boolean(),
+      tokens_in: z.int().nullable(),
+      tokens_out: z.int().nullable(),
+      provider_request_id: z.string().nullable(),
+    })
+    .nullable(),
+  ai_generated: z.boolean(),
+  hits: z.array(z.strictObject({ doc_ref: z.uuid(), revision: z.int(), page: z.int() })),
+  /** Per store: what an erasure removed and what its probe found afterwards. */
+  stores: z.array(z.strictObject({ store: z.string(), kind: z.string(), remaining: z.int() })),
+  phase: z.enum(['intent', 'completed', 'refused', 'outcome_unknown']),
+  result: z.enum(['ok', 'failed']).nullable(),
+  error_code: z.string().nullable(),
+  duration_ms: z.int().nullable(),
+})
+export type ProcessingEvent = z.infer<typeof ProcessingEvent>
+
+/** What a caller says of an operation; the log adds identity and time, and everything left out is null, false or empty. */
+export type EventDraft = Pick<ProcessingEvent, 'operation' | 'step' | 'phase'> &
+  Partial<Omit<ProcessingEvent, 'schema' | 'event_id' | 'time' | 'controller_ref' | 'role'>>
+
+export const DocumentRecord = z.strictObject({ document_id: z.uuid(), events: z.array(ProcessingEvent) })
+export type DocumentRecord = z.infer<typeof DocumentRecord>

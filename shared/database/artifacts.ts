@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { Tx } from './connection.ts'
+
+export interface Artifact {
+  tenant_id: string
+  document_id: string
+  /** What it is: `original` (the encrypted object, which also holds the document's key) or `points`. */
+  kind: 'original' | 'points'
+  store: string
+  locator: string
+}
+
+/** Says that something will be written outside PostgreSQL, before it is: what a crash leaves behind is always on this list. Idempotent. */
+export async function registerArtifact(tx: Tx, artifact: Artifact): Promise<void> {
+  await tx
+    .insertInto('artifacts')
+    .values(artifact)
+    .onConflict((conflict) => conflict.columns(['document_id', 'store', 'locator']).doUpdateSet({ erased_at: null }))
+    .execute()
+}
+
+/** What exists of a document outside PostgreSQL, erased entries included: an erasure looks at every place again. */
+export async function listArtifacts(tx: Tx, documentId: string): Promise<Artifact[]> {
+  const rows = await tx
+    .selectFrom('artifacts')
+    .select(['tenant_id', 'document_id', 'kind', 'store', 'locator'])
+    .where('document_id', '=', documentId)
+    .execute()
+  return rows as Artifact[]
+}
+
+export async function markErased(tx: Tx, documentId: string): Promise<void> {
+  await tx.updateTable('artifacts').set({ erased_at: sql<Date>`now()` }).where('document_id', '=', documentId).execute()
+}
+
+export async function forgetArtifact(tx: Tx, documentId: string): Promise<void> {
+  await tx.deleteFrom('artifacts').where('document_id', '=', documentId).execute()
+}
+
+/** Originals whose upload never became a document: registered long ago, and no such document. */
+export async function listOrphans(tx: Tx, olderThanMs: number, limit: number): Promise<Pick<Artifact, 'tenant_id' | 'document_id'>[]> {
+  return tx
+    .selectFrom('artifacts')
+    .select(['artifacts.tenant_id', 'artifacts.document_id'])
+    .leftJoin('documents', 'documents.id', 'artifacts.document_id')
+    .where('artifacts.kind', '=', 'original')
+    .where('artifacts.erased_at', 'is', null)
+    .where('documents.id', 'is', null)
+    .where('artifacts.registered_at', '<', sql<Date>`now() - ${olderThanMs} * interval '1 millisecond'`)
+    .limit(limit)
+    .execute()
+}

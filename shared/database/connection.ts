@@ -1,0 +1,65 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Pool } from 'pg'
+import { AppError } from '../contracts/errors.ts'
+import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './migrations.ts'
+import type { Tables } from './schema.ts'
+
+export type Database = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+const CONNECT_TIMEOUT_MS = 5_000
+const STATEMENT_TIMEOUT_MS = 30_000
+const CONNECTIONS_MAX = 20
+
+/** A pool whose every session works as the plain role: without a tenant it sees no rows. Rows are read through withTenant or withSystem only. */
+export function openDatabase(serviceUrl: string, onError: (error: unknown) => void): Database {
+  const pool = new Pool({
+    connectionString: serviceUrl,
+    options: `-c role=${APP_ROLE} -c search_path=${SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: CONNECTIONS_MAX,
+  })
+  // An idle connection that drops is the pool's business; unheard, the event would end the process.
+  pool.on('error', onError)
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** One transaction that sees one tenant. Throws AppError UNAVAILABLE when PostgreSQL cannot be reached. */
+export async function withTenant<Result>(database: Database, tenantId: string, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  return reachable(() =>
+    database.transaction().execute(async (tx) => {
+      await sql`SELECT set_config('app.tenant_id', ${tenantId}, true)`.execute(tx)
+      return work(tx)
+    }),
+  )
+}
+
+/** One transaction across tenants, over identifiers and states alone (see migrate). */
+export async function withSystem<Result>(database: Database, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  return reachable(() =>
+    database.transaction().execute(async (tx) => {
+      await sql`SET LOCAL ROLE ${sql.raw(SYSTEM_ROLE)}`.execute(tx)
+      return work(tx)
+    }),
+  )
+}
+
+async function reachable<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isConnectionError(error)) throw new AppError('UNAVAILABLE', 'the database is not reachable', { cause: error, retryAfterSeconds: 5 })
+    throw error
+  }
+}
+
+/** SQLSTATE classes 08 (connection), 57P (operator intervention) and 53 (resources), and what Node and pg say before there is a SQLSTATE. */
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof AppError) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return (
+    /^(08|53|57P)/.test(code) ||
+    /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)
+  )
+}

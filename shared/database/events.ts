@@ -1,0 +1,91 @@
+import canonicalize from 'canonicalize'
+import { sql } from 'kysely'
+import { newId } from '../contracts/ids.ts'
+import { type EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import type { Tx } from './connection.ts'
+
+const RECORD_EVENTS_MAX = 10_000
+const EMPTY = {
+  doc_ref: null,
+  revision: null,
+  content_commit: null,
+  parent_events: [],
+  purpose: null,
+  sensitivity: null,
+  special: null,
+  criminal: null,
+  provenance: null,
+  recipient: null,
+  policy: null,
+  model: null,
+  ai_generated: false,
+  hits: [],
+  stores: [],
+  result: null,
+  error_code: null,
+  duration_ms: null,
+} as const satisfies Partial<ProcessingEvent>
+
+/**
+ * Appends an event in the transaction of the change it describes, as canonical JSON (RFC 8785): the bytes never change afterwards, and no role
+ * may update or delete them. `closes` names the intent that this event completes; an intent can be closed once. Returns the event's id.
+ */
+export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, closes: string | null = null): Promise<string> {
+  const event = ProcessingEvent.parse({
+    schema: 'greffier.event/1',
+    event_id: newId(),
+    time: new Date().toISOString(),
+    controller_ref: tenantId,
+    role: 'controller',
+    ...EMPTY,
+    ...draft,
+    parent_events: closes === null ? (draft.parent_events ?? []) : [closes],
+  } satisfies ProcessingEvent)
+  const documents = new Set([...(event.doc_ref === null ? [] : [event.doc_ref]), ...event.hits.map((hit) => hit.doc_ref)])
+  await tx
+    .insertInto('events')
+    .values({
+      id: event.event_id,
+      tenant_id: tenantId,
+      document_ids: [...documents],
+      phase: event.phase,
+      closes,
+      body: canonicalize(event) as string,
+    })
+    .execute()
+  if (event.phase === 'intent') await tx.insertInto('open_intents').values({ event_id: event.event_id, tenant_id: tenantId }).execute()
+  if (closes !== null) await tx.deleteFrom('open_intents').where('event_id', '=', closes).execute()
+  return event.event_id
+}
+
+/** The events of one document in the order in which they were recorded, searches and answers that used it included. */
+export async function readRecord(tx: Tx, documentId: string): Promise<ProcessingEvent[]> {
+  const rows = await tx
+    .selectFrom('events')
+    .select('body')
+    .where(sql<boolean>`document_ids @> ARRAY[${documentId}::uuid]`)
+    .orderBy('seq')
+    .limit(RECORD_EVENTS_MAX)
+    .execute()
+  return rows.map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
+}
+
+/** Closes model calls whose process died between intent and completion: what happened to the bytes is not known, and the record says just that. */
+export async function closeAbandonedIntents(tx: Tx, tenantId: string, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    // Another sweeper may have closed it since the list was made.
+    const open = await tx.deleteFrom('open_intents').where('event_id', '=', id).returning('event_id').executeTakeFirst()
+    if (!open) continue
+    const row = await tx.selectFrom('events').select('body').where('id', '=', id).executeTakeFirst()
+    if (!row) continue
+    const {
+      schema: _schema,
+      event_id: _id,
+      time: _time,
+      controller_ref: _controller,
+      role: _role,
+      ...intent
+    } = ProcessingEvent.parse(JSON.parse(row.body))
+    await appendEvent(tx, tenantId, { ...intent, phase: 'outcome_unknown', result: null }, id)
+  }
+}

@@ -1,0 +1,89 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { DataClass, DocumentStatus, MediaType, Sensitivity, StageView } from '../contracts/document.ts'
+import type { ErrorCode } from '../contracts/errors.ts'
+import type { Field, Page } from '../contracts/extraction.ts'
+import type { Stage } from '../contracts/jobs.ts'
+
+type Timestamp = ColumnType<Date, Date | undefined, Date>
+type NullableTimestamp = ColumnType<Date | null, Date | null | undefined, Date | null>
+type Bigint = ColumnType<string, number | string, number | string>
+
+/** What a stage is waiting for, as the database has it. */
+export type StageStatus = StageView['status']
+
+interface Owned {
+  tenant_id: string
+  document_id: string
+}
+
+/** Columns named `sealed` are encrypted under the document's own key (shared/blobs/keys.ts); nothing else here holds content or names. */
+export interface Tables {
+  tenants: { id: string; name: string; wrapped_key: Buffer; embedder: string | null; created_at: Timestamp }
+  api_keys: {
+    id: string
+    tenant_id: string
+    name: string
+    secret_hash: Buffer
+    scopes: string[]
+    created_at: Timestamp
+    revoked_at: NullableTimestamp
+  }
+  documents: {
+    id: string
+    tenant_id: string
+    status: DocumentStatus
+    error_code: ErrorCode | null
+    revision: number
+    live_revision: number | null
+    media_type: MediaType
+    bytes: Bigint
+    sensitivity: Sensitivity
+    data_classes: DataClass[]
+    purpose: string
+    content_commit: Buffer | null
+    dedupe_hmac: Buffer | null
+    sealed_annex: Buffer | null
+    type: string | null
+    language: string | null
+    created_at: Timestamp
+    completed_at: NullableTimestamp
+    erased_at: NullableTimestamp
+  }
+  revisions: Owned & { revision: number; cause: 'upload' | 'version' | 'reprocess'; created_at: Timestamp; completed_at: NullableTimestamp }
+  stages: Owned & {
+    revision: number
+    stage: Stage
+    status: StageStatus
+    epoch: number
+    starts: number
+    queued_at: Timestamp
+    started_at: NullableTimestamp
+    finished_at: NullableTimestamp
+    error_code: ErrorCode | null
+  }
+  pages: Owned & {
+    revision: number
+    number: number
+    method: Page['method']
+    characters: number
+    reason: Page['reason']
+    sealed_text: Buffer
+  }
+  fields: Owned & { revision: number; name: string; status: Field['status']; sealed_content: Buffer }
+  chunks: Owned & { id: string; revision: number; ordinal: number; page: number; start: number; end: number }
+  events: {
+    seq: Generated<string>
+    id: string
+    tenant_id: string
+    document_ids: string[]
+    phase: string
+    closes: string | null
+    body: string
+    created_at: Timestamp
+  }
+  /** Model calls that have begun and not yet ended: what a crash leaves here is closed as `outcome_unknown`. */
+  open_intents: { event_id: string; tenant_id: string; created_at: Timestamp }
+  artifacts: Owned & { kind: string; store: string; locator: string; registered_at: Timestamp; erased_at: NullableTimestamp }
+  outbox: Owned & { id: Generated<string>; stage: Stage; revision: number; due_at: Timestamp }
+  idempotency: Owned & { key_hmac: Buffer; request_hmac: Buffer; answer: string; created_at: Timestamp }
+}

@@ -1,0 +1,60 @@
+import { deriveKey, newKey, unwrapKey, wrapKey } from '../blobs/keys.ts'
+import { AppError } from '../contracts/errors.ts'
+import { newId } from '../contracts/ids.ts'
+import { type Database, withSystem, withTenant } from './connection.ts'
+
+/** Keys of one tenant, derived from its root key (RFC 5869), each for one use. */
+export interface TenantKeys {
+  /** Wraps the keys of documents. */
+  documents: Buffer
+  /** Hashes tokens for search. */
+  tokens: Buffer
+  /** Recognises duplicates and idempotent requests. */
+  requests: Buffer
+}
+
+export interface Tenants {
+  /** Throws NOT_FOUND for an unknown tenant, DECRYPTION_FAILED under another master key. */
+  keys(tenantId: string): Promise<TenantKeys>
+  create(name: string): Promise<string>
+  list(): Promise<string[]>
+  /** The embedder that the tenant's vectors belong to; `wanted` becomes it when there is none yet. */
+  bindEmbedder(tenantId: string, wanted: string): Promise<string>
+}
+
+/** Root keys are stored wrapped by the master key and cached for the life of the process: a tenant's key is never destroyed while it runs. */
+export function createTenants(database: Database, masterKey: Buffer): Tenants {
+  const cache = new Map<string, TenantKeys>()
+  return {
+    keys: async (tenantId) => {
+      const cached = cache.get(tenantId)
+      if (cached) return cached
+      const row = await withTenant(database, tenantId, (tx) =>
+        tx.selectFrom('tenants').select('wrapped_key').where('id', '=', tenantId).executeTakeFirst(),
+      )
+      if (!row) throw new AppError('NOT_FOUND', 'no such tenant')
+      const root = unwrapKey(masterKey, row.wrapped_key, `tenant/${tenantId}`)
+      const keys = { documents: deriveKey(root, 'documents'), tokens: deriveKey(root, 'tokens'), requests: deriveKey(root, 'requests') }
+      cache.set(tenantId, keys)
+      return keys
+    },
+    create: async (name) => {
+      const id = newId()
+      const wrapped_key = wrapKey(masterKey, newKey(), `tenant/${id}`)
+      await withSystem(database, (tx) => tx.insertInto('tenants').values({ id, name, wrapped_key, embedder: null }).execute())
+      return id
+    },
+    list: async () => {
+      const rows = await withSystem(database, (tx) => tx.selectFrom('tenants').select('id').orderBy('id').execute())
+      return rows.map((row) => row.id)
+    },
+    bindEmbedder: (tenantId, wanted) =>
+      withTenant(database, tenantId, async (tx) => {
+        const bound = await tx.selectFrom('tenants').select('embedder').where('id', '=', tenantId).executeTakeFirst()
+        if (bound?.embedder) return bound.embedder
+        await tx.updateTable('tenants').set({ embedder: wanted }).where('id', '=', tenantId).where('embedder', 'is', null).execute()
+        const row = await tx.selectFrom('tenants').select('embedder').where('id', '=', tenantId).executeTakeFirstOrThrow()
+        return row.embedder ?? wanted
+      }),
+  }
+}

@@ -1,0 +1,65 @@
+/** What documents other than invoices call things, folded (see phrases.ts), en de fr es it nl. */
+export const GENERAL_LABELS = {
+  subject: ['subject', 're', 'betreff', 'betrifft', 'objet', 'asunto', 'oggetto', 'betreft', 'onderwerp'],
+  document_date: [
+    ...['date', 'dated', 'date of issue', 'issue date', 'effective date', 'effective from', 'issued', 'issued on', 'valid from', 'statement date'],
+    ...['datum', 'ausgestellt am', 'ausstellungsdatum', 'stand', 'gultig ab', 'in kraft seit', 'in kraft ab', 'inkrafttreten', 'erstellt am', 'version vom'],
+    ...['auszug vom', 'date d effet', 'date d emission', 'en vigueur depuis', 'etabli le', 'fait le', 'en date du', 'fecha', 'fecha de emision'],
+    ...['fecha de entrada en vigor', 'en vigor desde', 'data', 'data di emissione', 'in vigore dal', 'data di decorrenza', 'ingangsdatum', 'geldig vanaf'],
+    ...['datum van uitgifte', 'opgesteld op', 'sitzung vom', 'meeting of', 'reunion du', 'reunion del', 'riunione del', 'vergadering van'],
+  ],
+  reference: [
+    ...['reference', 'ref', 'our ref', 'our reference', 'reference no', 'reference number', 'ref no', 'contract no', 'contract number', 'case no', 'file no'],
+    ...['agreement no', 'document no', 'document number', 'policy no', 'statement no', 'aktenzeichen', 'az', 'unser zeichen', 'referenz', 'geschaftszeichen'],
+    ...['referenznummer', 'vertragsnummer', 'vertrag nr', 'vertragsnr', 'vorgangsnummer', 'dokumentnummer', 'auszug nr', 'kontoauszug nr', 'personalnummer'],
+    ...['nos ref', 'n ref', 'notre reference', 'contrat n', 'numero de contrat', 'dossier n', 'numero de dossier', 'releve n', 'referencia', 'nuestra referencia'],
+    ...['n de contrato', 'numero de contrato', 'contrato n', 'expediente', 'expediente n', 'acta n', 'riferimento', 'rif', 'ns rif', 'protocollo n', 'prot n'],
+    ...['contratto n', 'numero di contratto', 'referentie', 'kenmerk', 'ons kenmerk', 'contractnummer', 'dossiernummer', 'factuurnummer', 'rechnungsnummer'],
+  ],
+  phone: [
+    ...['tel', 'telephone', 'phone', 'mobile', 'telefon', 'tel nr', 'mobil', 'rufnummer', 'hotline', 'portable', 'telefono', 'movil', 'cellulare', 'telefoon'],
+    ...['mobiel', 'telefonnummer', 'telephone number', 'phone number', 'telefoonnummer', 'numero de telephone'],
+  ],
+  vat_id_it: ['partita iva', 'p iva', 'p iva c f', 'codice fiscale e partita iva'],
+  vat_id_es: ['cif', 'nif', 'c i f', 'n i f', 'cif nif', 'nif cif'],
+  vat_id: [
+    ...['vat no', 'vat number', 'vat id', 'vat reg no', 'vat registration number', 'ust idnr', 'ust id nr', 'ust id', 'ustid', 'n tva', 'numero de tva'],
+    ...['tva intracommunautaire', 'n de tva', 'btw nummer', 'btw nr', 'btw id', 'btw identificatienummer'],
+  ],
+  iban: ['iban', 'iban nr', 'iban no'],
+  amount: [
+    ...['salary', 'annual salary', 'gross salary', 'monthly salary', 'net pay', 'gross pay', 'rent', 'monthly rent', 'fee', 'monthly fee', 'annual fee', 'price'],
+    ...['purchase price', 'total', 'total amount', 'closing balance', 'balance', 'remuneration', 'deposit', 'gehalt', 'bruttogehalt', 'jahresgehalt'],
+    ...['monatsgehalt', 'auszahlungsbetrag', 'miete', 'monatliche miete', 'nettokaltmiete', 'gesamtmiete', 'kaufpreis', 'preis', 'vergutung', 'pauschale'],
+    ...['monatliche vergutung', 'gesamtbetrag', 'neuer saldo', 'neuer kontostand', 'endsaldo', 'kontostand', 'salaire', 'salaire brut', 'salaire net'],
+    ...['remuneration brute', 'net a payer', 'loyer', 'prix', 'montant', 'montant total', 'nouveau solde', 'solde', 'redevance', 'salario', 'salario bruto'],
+    ...['retribucion', 'alquiler', 'renta', 'precio', 'importe', 'importe total', 'saldo final', 'liquido a percibir', 'presupuesto', 'stipendio', 'retribuzione'],
+    ...['canone', 'canone mensile', 'prezzo', 'importo', 'importo totale', 'saldo finale', 'netto in busta', 'corrispettivo', 'salaris', 'brutosalaris'],
+    ...['nettoloon', 'huur', 'huurprijs', 'prijs', 'koopprijs', 'bedrag', 'vergoeding', 'eindsaldo', 'nieuw saldo'],
+  ],
+  notice: [
+    ...['notice period', 'period of notice', 'notice', 'days notice', 'months notice', 'written notice', 'terminate', 'terminated', 'termination', '*kundigungsfrist'],
+    ...['kundigungsfrist', 'kundigungsfristen', 'gekundigt', 'kundigen', 'kundbar', 'kundigung', 'preavis', 'resilie', 'resiliation', 'delai de preavis'],
+    ...['preaviso', 'plazo de preaviso', 'rescindir', 'rescindirse', 'preavviso', 'periodo di preavviso', 'termine di preavviso', 'recedere', 'disdetta'],
+    ...['opzegtermijn', 'opzegging', 'opgezegd', 'opzeggen'],
+  ],
+  deadline: [
+    ...['deadline', 'due', 'due date', 'no later than', 'at the latest by', 'reply by', 'respond by', 'submit by', 'return by', 'expires on', 'by'],
+    ...['frist', 'spatestens', 'spatestens bis', 'spatestens bis zum', 'bis zum', 'bis spatestens', 'stichtag', 'antwort bis', 'fallig am', 'lauft bis'],
+    ...['date limite', 'au plus tard', 'au plus tard le', 'avant le', 'jusqu au', 'd ici le', 'echeance', 'plazo', 'a mas tardar', 'a mas tardar el', 'antes del'],
+    ...['hasta el', 'fecha limite', 'vencimiento', 'scadenza', 'entro il', 'entro e non oltre il', 'non oltre il', 'termine', 'uiterlijk', 'uiterlijk op', 'voor'],
+    ...['uiterste datum', 'deadline voor'],
+  ],
+  party: [
+    ...['employer', 'employee', 'landlord', 'tenant', 'client', 'customer', 'provider', 'service provider', 'contractor', 'supplier', 'licensor', 'licensee'],
+    ...['buyer', 'seller', 'processor', 'controller', 'lessor', 'lessee', 'arbeitgeber', 'arbeitgeberin', 'arbeitnehmer', 'arbeitnehmerin', 'vermieter', 'mieter'],
+    ...['auftraggeber', 'auftraggeberin', 'auftragnehmer', 'auftragnehmerin', 'kaufer', 'verkaufer', 'kunde', 'anbieter', 'dienstleister', 'lizenzgeber'],
+    ...['lizenznehmer', 'employeur', 'salarie', 'salariee', 'bailleur', 'locataire', 'prestataire', 'le client', 'vendeur', 'acheteur', 'empleador', 'trabajador'],
+    ...['trabajadora', 'arrendador', 'arrendatario', 'proveedor', 'cliente', 'datore di lavoro', 'lavoratore', 'lavoratrice', 'locatore', 'conduttore'],
+    ...['fornitore', 'committente', 'appaltatore', 'werkgever', 'werknemer', 'verhuurder', 'huurder', 'opdrachtgever', 'opdrachtnemer', 'leverancier', 'klant'],
+    ...['account holder', 'kontoinhaber', 'kontoinhaberin', 'titulaire', 'titular', 'intestatario', 'rekeninghouder', 'patient', 'patientin', 'paciente', 'paziente'],
+  ],
+  between: ['between', 'by and between', 'zwischen', 'entre', 'entre les soussignes', 'tra', 'fra', 'tussen'],
+} as const satisfies Record<string, readonly string[]>
+
+export type GeneralLabel = keyof typeof GENERAL_LABELS

@@ -1,0 +1,46 @@
+import { AppError } from '../contracts/errors.ts'
+import type { Tenants } from '../database/tenants.ts'
+import type { CallContext, ModelGateway } from './gateway.ts'
+
+/** Texts of one call; a provider splits them further as its own limits ask. */
+const BATCH_TEXTS = 256
+
+export interface Embedder {
+  /** One vector per text in order, or null where the policy keeps this data from the tenant's embedder: it is then found by its tokens alone. */
+  embed(context: Omit<CallContext, 'task' | 'only'>, texts: readonly string[]): Promise<Float32Array[] | null>
+}
+
+/**
+ * A collection of vectors belongs to one embedder: a tenant is bound to the first configured one when it first embeds, and stays with it.
+ * Throws EMBEDDER_MISMATCH when that one is no longer configured, and what the provider throws.
+ */
+export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedder {
+  return {
+    embed: async (context, texts) => {
+      const bound = await boundProvider(gateway, tenants, context.tenant_id)
+      const vectors: Float32Array[] = []
+      for (let start = 0; start < texts.length; start += BATCH_TEXTS) {
+        const batch = texts.slice(start, start + BATCH_TEXTS)
+        try {
+          const { value } = await gateway.call({ ...context, task: 'embed', only: bound }, (provider, signal) =>
+            provider.embed(batch, signal),
+          )
+          vectors.push(...value)
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'POLICY_REFUSED') return null
+          throw error
+        }
+      }
+      return vectors
+    },
+  }
+}
+
+async function boundProvider(gateway: ModelGateway, tenants: Tenants, tenantId: string): Promise<string> {
+  const first = gateway.providers[0]
+  if (!first) throw new AppError('POLICY_REFUSED', 'no provider is configured')
+  const bound = await tenants.bindEmbedder(tenantId, `${first.processor}/${first.models.embed}`)
+  const provider = gateway.providers.find((candidate) => `${candidate.processor}/${candidate.models.embed}` === bound)
+  if (!provider) throw new AppError('EMBEDDER_MISMATCH', `the tenant's vectors were made by ${bound}, which is not configured`)
+  return provider.processor
+}

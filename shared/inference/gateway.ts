@@ -1,0 +1,159 @@
+import type { DataClass, Sensitivity } from '../contracts/document.ts'
+import { AppError, errorCode } from '../contracts/errors.ts'
+import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import { type Database, withTenant } from '../database/connection.ts'
+import { appendEvent } from '../database/events.ts'
+import { type Decision, evaluate } from '../policy/evaluate.ts'
+import type { Policy } from '../policy/policy.ts'
+import { type Declaration, recipientOf } from '../policy/recipient.ts'
+import type { ProcessorRegister } from '../policy/register.ts'
+import type { CallFacts, Provider, ProviderResult, Task } from './provider.ts'
+
+/** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
+export interface CallSubject {
+  document_id: string | null
+  revision: number | null
+  page: number | null
+  sensitivity: Sensitivity
+  data_classes: readonly DataClass[]
+  purpose: string
+}
+
+export interface CallContext {
+  tenant_id: string
+  task: Task
+  step: string
+  subjects: readonly CallSubject[]
+  signal: AbortSignal
+  /** Only this processor may be used: the embedder that a tenant is bound to. */
+  only?: string
+}
+
+export interface GatewayResult<T> {
+  value: T
+  provider: Provider
+  facts: CallFacts
+}
+
+export interface ModelGateway {
+  /** Providers in the configured order. */
+  readonly providers: readonly Provider[]
+  /**
+   * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, calls, and
+   * completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, else what the provider throws.
+   */
+  call<T>(context: CallContext, run: (provider: Provider, signal: AbortSignal) => Promise<ProviderResult<T>>): Promise<GatewayResult<T>>
+}
+
+export interface GatewayOptions {
+  database: Database
+  providers: readonly Provider[]
+  register: ProcessorRegister
+  registerHash: string
+  policy: Policy
+  policyHash: string
+  /** What the operator says of the server behind `openai-compatible`; without it that provider's facts are unknown. */
+  declaration: Declaration | undefined
+}
+
+export function createGateway(options: GatewayOptions): ModelGateway {
+  const { database, providers } = options
+  const write = (context: CallContext, draft: EventDraft, closes: string | null = null) =>
+    withTenant(database, context.tenant_id, (tx) => appendEvent(tx, context.tenant_id, draft, closes))
+
+  const choose = async (context: CallContext) => {
+    for (const provider of providers) {
+      if (context.only !== undefined && provider.processor !== context.only) continue
+      const decision = decide(options, provider, context)
+      const draft = describe(options, provider, decision, context)
+      if (decision.outcome === 'allowed') return { provider, draft }
+      await write(context, { ...draft, phase: 'refused' })
+    }
+    throw new AppError('POLICY_REFUSED', `no configured provider may ${context.task} this data under policy ${options.policy.name}`)
+  }
+
+  return {
+    providers,
+    call: async (context, run) => {
+      const { provider, draft } = await choose(context)
+      const intent = await write(context, { ...draft, phase: 'intent' })
+      const startedAt = performance.now()
+      const elapsed = () => Math.round(performance.now() - startedAt)
+      let result: Awaited<ReturnType<typeof run>>
+      try {
+        result = await run(provider, context.signal)
+      } catch (error) {
+        await write(
+          context,
+          { ...draft, phase: 'completed', result: 'failed', error_code: errorCode(error), duration_ms: elapsed() },
+          intent,
+        )
+        throw error
+      }
+      const completed = {
+        ...draft,
+        model: reported(draft.model, result.facts),
+        phase: 'completed',
+        result: 'ok',
+        duration_ms: elapsed(),
+      } as const
+      await write(context, completed, intent)
+      return { value: result.value, provider, facts: result.facts }
+    },
+  }
+}
+
+/** A call is allowed when the policy allows it for each document in it; the first refusal is the answer. */
+function decide(options: GatewayOptions, provider: Provider, context: CallContext): Decision {
+  const recipient = recipientOf(options.register, provider, options.declaration)
+  let decision: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
+  for (const subject of context.subjects) {
+    decision = evaluate(options.policy, recipient, { ...subject, task: context.task })
+    if (decision.outcome === 'refused') return decision
+  }
+  return decision
+}
+
+function describe(options: GatewayOptions, provider: Provider, decision: Decision, context: CallContext): Omit<EventDraft, 'phase'> {
+  const documents = context.subjects.filter((subject) => subject.document_id !== null)
+  const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
+  return {
+    operation: context.task === 'embed' ? 'Derive' : 'Infer',
+    step: context.step,
+    doc_ref: single?.document_id ?? null,
+    revision: single?.revision ?? null,
+    purpose: single?.purpose ?? null,
+    sensitivity: single?.sensitivity ?? null,
+    special: single ? single.data_classes.includes('special') : null,
+    criminal: single ? single.data_classes.includes('criminal') : null,
+    provenance: 'derived',
+    recipient: { processor: provider.processor, endpoint: provider.endpoint, region: provider.region, register_hash: options.registerHash },
+    policy: { hash: options.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
+    model: {
+      task: context.task,
+      requested: context.task === 'embed' ? provider.models.embed : provider.models.chat,
+      returned: null,
+      language_model: provider.languageModel,
+      tokens_in: null,
+      tokens_out: null,
+      provider_request_id: null,
+    },
+    ai_generated: provider.languageModel && context.task !== 'embed',
+    hits: single
+      ? []
+      : documents.flatMap((subject) =>
+          subject.document_id === null ? [] : [{ doc_ref: subject.document_id, revision: subject.revision ?? 1, page: subject.page ?? 1 }],
+        ),
+  }
+}
+
+function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts): ProcessingEvent['model'] {
+  if (!model) return null
+  return {
+    ...model,
+    returned: facts.modelReturned,
+    tokens_in: facts.tokensIn,
+    tokens_out: facts.tokensOut,
+    provider_request_id: facts.requestId,
+  }
+}

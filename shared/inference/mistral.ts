@@ -1,0 +1,35 @@
+import { createModelProvider } from './model-provider.ts'
+import { createWire } from './openai-wire.ts'
+import type { Provider } from './provider.ts'
+
+/** https://docs.mistral.ai/studio-api/regional-inference: only a regional endpoint promises where inference runs. */
+const BASE_URLS = {
+  eu: 'https://api.eu.mistral.ai/v1',
+  global: 'https://api.mistral.ai/v1',
+  us: 'https://api.us.mistral.ai/v1',
+} as const
+
+export interface MistralOptions {
+  apiKey: string
+  region: keyof typeof BASE_URLS
+  chatModel?: string
+  embedModel?: string
+  /** Another address, such as a proxy: no policy that asks for a region allows it unless the register names it. */
+  baseUrl?: string
+  timeoutMs?: number
+  fetch?: typeof fetch
+}
+
+const TIMEOUT_MS = 60_000
+
+/** Mistral AI's own API (La Plateforme). Throws AppError INVALID_REQUEST for a key or address that can't be sent. */
+export function createMistralProvider(options: MistralOptions): Provider {
+  const { apiKey, region, chatModel = 'mistral-small-latest', embedModel = 'mistral-embed' } = options
+  const wire = createWire({
+    baseUrl: options.baseUrl ?? BASE_URLS[region],
+    apiKey,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    ...(options.fetch && { fetch: options.fetch }),
+  })
+  return createModelProvider({ processor: 'mistral', region, models: { chat: chatModel, embed: embedModel } }, wire)
+}

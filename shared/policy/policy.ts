@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
+import { Country, Deployment, ReachGrade, TrainingUse } from './register.ts'
+
+/** What a model is asked to do with the data; `TASKS` of shared/inference/provider.ts, which this pure folder may not import (a test compares them). */
+export const PolicyTask = z.enum(['enrich', 'embed', 'answer'])
+export type PolicyTask = z.infer<typeof PolicyTask>
+
+/** The EU's 27 and Iceland, Liechtenstein, Norway (EEA Agreement, Art. 2): where the GDPR is the law. Switzerland is not among them. */
+export const EEA: readonly Country[] = 'AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK'.split(
+  ' ',
+)
+
+const LIST_MAX = 100
+const RULES_MAX = 200
+
+/**
+ * Which calls a rule speaks of. What is left out is not asked, with one exception: a rule speaks of special (Art. 9) and criminal (Art. 10)
+ * data only when it names them, so that a rule forgotten can never let them through by a more general one.
+ */
+const When = z.strictObject({
+  data_classes: z.array(DataClass).min(1).optional(),
+  sensitivity: z.array(Sensitivity).min(1).optional(),
+  purposes: z.array(Purpose).min(1).max(LIST_MAX).optional(),
+  tasks: z.array(PolicyTask).min(1).optional(),
+})
+
+/**
+ * What the processor must be. Every requirement is met only by a known fact; `reach_in` alone may list `unknown`, and then says in so many words
+ * that a reach which nobody has established is accepted. Requirements on a recipient are not asked of a processor that runs in this process:
+ * there is no recipient.
+ */
+export const Require = z.strictObject({
+  deployment: z
+    .array(Deployment.exclude(['unknown']))
+    .min(1)
+    .optional(),
+  entity_country_in: z
+    .array(z.union([Country, z.literal('EEA')]))
+    .min(1)
+    .max(LIST_MAX)
+    .optional(),
+  region_in: z.array(z.string().min(1)).min(1).max(LIST_MAX).optional(),
+  reach_in: z.array(ReachGrade).min(1).optional(),
+  retention_days_max: z.int().min(0).optional(),
+  training_use: z
+    .array(TrainingUse.exclude(['unknown']))
+    .min(1)
+    .optional(),
+})
+export type Require = z.infer<typeof Require>
+
+export const Rule = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a short lower-case name such as personal-data-in-the-eea'),
+    when: When.default({}),
+    require: Require.default({}),
+    allow: z.boolean(),
+  })
+  .refine((rule) => rule.allow || Object.keys(rule.require).length === 0, {
+    path: ['require'],
+    message: 'a rule that refuses has no requirements: it would read as if meeting them changed something',
+  })
+export type Rule = z.infer<typeof Rule>
+
+/** Default deny: the first rule whose `when` fits decides, and where none fits the call is refused. */
+export const Policy = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a short lower-case name such as eu-operated'),
+  version: z.int().min(1),
+  rules: z
+    .array(Rule)
+    .max(RULES_MAX)
+    .refine((rules) => new Set(rules.map((rule) => rule.name)).size === rules.length, 'two rules have the same name'),
+})
+export type Policy = z.infer<typeof Policy>

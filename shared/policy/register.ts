@@ -1,0 +1,83 @@
+import { z } from 'zod'
+
+/** ISO 3166-1 alpha-2. */
+export const Country = z.string().regex(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as FR')
+export type Country = z.infer<typeof Country>
+
+/**
+ * Where a fact comes from. `verified`: read in a primary source (a contract, a law, the provider's own page). `secondary`: read in somebody
+ * else's account of it. `unverified`: said somewhere and checked by nobody, or not looked for.
+ */
+const claim = {
+  source: z.string().min(1).max(500),
+  read_on: z.iso.date(),
+  confidence: z.enum(['verified', 'secondary', 'unverified']),
+}
+
+/** Who runs the model: this process, the organisation on its own servers, or somebody else. */
+export const Deployment = z.enum(['in_process', 'self_hosted', 'hosted', 'unknown'])
+export type Deployment = z.infer<typeof Deployment>
+
+export const TrainingUse = z.enum(['never', 'unless_opted_out', 'always', 'unknown'])
+export type TrainingUse = z.infer<typeof TrainingUse>
+
+/**
+ * Which foreign law reaches the data, and how. `direct`: somebody with possession, custody or control is under a law such as the US CLOUD Act
+ * (18 U.S.C. 2713). `via_subprocessor`: a company further down the chain is. `unknown`: nobody has looked, or what was read does not decide it.
+ */
+export const ReachGrade = z.enum(['none', 'via_subprocessor', 'direct', 'unknown'])
+export type ReachGrade = z.infer<typeof ReachGrade>
+
+const LegalEntity = z.strictObject({ entity: z.string().min(1).max(200), country: Country.nullable(), ...claim })
+
+/** `base_url` is where the bytes go. `countries` empty: the provider commits to none. `EEA` stands for its thirty states. */
+export const Endpoint = z.strictObject({
+  region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a short lower-case name such as eu'),
+  base_url: z.url({ protocol: /^https?$/ }),
+  countries: z.array(z.union([Country, z.literal('EEA')])),
+  ...claim,
+})
+export type Endpoint = z.infer<typeof Endpoint>
+
+/**
+ * One processor. A fact that nobody has read is null or `unknown`, never left out: a policy that asks for it is then not met.
+ * `operator_declares`: the shipped entry knows nothing, because only the operator knows what stands behind it (recipient.ts).
+ */
+export const Processor = z
+  .strictObject({
+    key: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a short lower-case name such as mistral'),
+    operator_declares: z.boolean().default(false),
+    /** The contracting party. The chain above it is in `parents`: a US provider often contracts through an Irish affiliate. */
+    legal_entity: LegalEntity,
+    parents: z.array(LegalEntity).max(20),
+    /** GDPR Art. 4(8); `none` where nothing is handed to anybody. */
+    role: z.enum(['none', 'processor', 'unknown']),
+    deployment: Deployment,
+    endpoints: z.array(Endpoint).max(100),
+    /** `read` false: the list exists or may exist, and nobody has read it; `list` then holds what was heard of it. */
+    subprocessors: z.strictObject({ read: z.boolean(), list: z.array(LegalEntity).max(500), ...claim }),
+    /** GDPR Chapter V. */
+    transfer: z.strictObject({ mechanism: z.enum(['not_needed', 'adequacy_45', 'scc_46', 'unknown']), ...claim }),
+    /** How long the processor keeps what it was sent; null: unknown. */
+    retention: z.strictObject({ days: z.int().min(0).nullable(), ...claim }),
+    training: z.strictObject({ use: TrainingUse, ...claim }),
+    reach: z.strictObject({ grade: ReachGrade, reason: z.string().min(1).max(2_000), ...claim }),
+  })
+  .refine((processor) => processor.reach.grade !== 'none' || processor.deployment !== 'hosted' || processor.subprocessors.read, {
+    path: ['reach', 'grade'],
+    message: 'nobody can say `none` of a hosted processor whose subprocessor list was not read',
+  })
+export type Processor = z.infer<typeof Processor>
+
+const PROCESSORS_MAX = 500
+
+export const ProcessorRegister = z.strictObject({
+  version: z.literal(1),
+  notice: z.string().min(1),
+  processors: z
+    .array(Processor)
+    .min(1)
+    .max(PROCESSORS_MAX)
+    .refine((list) => new Set(list.map((processor) => processor.key)).size === list.length, 'two processors have the same key'),
+})
+export type ProcessorRegister = z.infer<typeof ProcessorRegister>

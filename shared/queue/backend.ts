@@ -1,0 +1,128 @@
+import { createPostgresBackend, Queue, runMigrations, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
+import { Client, Pool } from 'pg'
+import { AppError } from '../contracts/errors.ts'
+import { JOBS, type Stage } from '../contracts/jobs.ts'
+import { APP_ROLE } from '../database/migrations.ts'
+
+/** A lock shorter than this is lost by a worker that blocks its event loop; longer, and a killed worker's job waits longer. Both together: TRAPS of BullMQ 6. */
+const LOCK_MS = 5_000
+const STALLED_CHECK_MS = 2_500
+/** How long a worker sleeps on an empty queue before it looks by itself; a new job wakes it at once. */
+const IDLE_WAIT_SECONDS = 5
+/** Listening connections (one a stage) and room for the commands of all stages. */
+const POSTGRES_CONNECTIONS_MAX = Object.keys(JOBS).length + 11
+/** A 32-bit integer on the PostgreSQL backend. */
+const STALLS_MAX = 1_000_000
+const POSTGRES_SCHEMA = 'bullmq'
+const CONNECT_TIMEOUT_MS = 5_000
+/** One hash slot on Redis Cluster. */
+const REDIS_PREFIX = '{greffier}'
+
+export interface QueueBackend {
+  readonly name: 'postgres' | 'redis'
+  openQueue(stage: Stage): Queue
+  openWorker(stage: Stage, process: (payload: unknown) => Promise<void>): Worker
+  /** Throws UNAVAILABLE when the engine does not answer or would lose jobs. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** PostgreSQL, in the schema `bullmq` beside ours. `ownerUrl` creates it; the services work as the plain role. */
+export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, onError: (error: unknown) => void): Promise<QueueBackend> {
+  await migrateQueues(ownerUrl)
+  const pool = new Pool({
+    connectionString: serviceUrl,
+    options: `-c role=${APP_ROLE} -c search_path=${POSTGRES_SCHEMA}`,
+    max: POSTGRES_CONNECTIONS_MAX,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
+  pool.on('error', onError)
+  // Each queue and worker adds its own listener for errors.
+  pool.setMaxListeners(2 * POSTGRES_CONNECTIONS_MAX)
+  const connect = { connection: pool }
+  return {
+    name: 'postgres',
+    openQueue: (stage) => watched(new Queue(stage, { ...connect, ...QUEUE_OPTIONS }, createPostgresBackend as never), onError),
+    openWorker: (stage, process) =>
+      watched(new Worker(stage, processor(process), { ...connect, ...workerOptions(stage) }, createPostgresBackend as never), onError),
+    ping: async () => void (await reach(() => pool.query('SELECT 1'))),
+    close: () => pool.end(),
+  }
+}
+
+/** Redis or Valkey through ioredis. */
+export function openRedisQueues(url: string, onError: (error: unknown) => void): QueueBackend {
+  // A producer fails at once when Redis is away (the outbox keeps the job); a worker waits for it to come back.
+  const producer = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, connectTimeout: CONNECT_TIMEOUT_MS })
+  const consumer = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: CONNECT_TIMEOUT_MS })
+  for (const connection of [producer, consumer]) connection.on('error', onError)
+  return {
+    name: 'redis',
+    openQueue: (stage) => watched(new Queue(stage, { connection: producer, prefix: REDIS_PREFIX, ...QUEUE_OPTIONS }), onError),
+    openWorker: (stage, process) =>
+      watched(new Worker(stage, processor(process), { connection: consumer, prefix: REDIS_PREFIX, ...workerOptions(stage) }), onError),
+    ping: async () => {
+      const memory = await reach(() => producer.info('memory'))
+      if (!/maxmemory_policy:noeviction/.test(memory))
+        throw new AppError('UNAVAILABLE', 'Redis must run with maxmemory-policy noeviction: it would drop jobs')
+    },
+    close: async () => {
+      producer.disconnect()
+      consumer.disconnect()
+    },
+  }
+}
+
+/** Nothing stays in a queue: outcomes live in PostgreSQL, and a job kept here would block the next one of the same id. */
+const QUEUE_OPTIONS = { defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true, stackTraceLimit: 0 } } as const
+
+function workerOptions(stage: Stage) {
+  return {
+    concurrency: JOBS[stage].concurrency,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    // Starts are bounded in PostgreSQL (JOBS.attempts): a job that outlives its worker is always given back.
+    maxStalledCount: STALLS_MAX,
+    drainDelay: IDLE_WAIT_SECONDS,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  }
+}
+
+function processor(process: (payload: unknown) => Promise<void>) {
+  return async (job: { data: unknown }): Promise<void> => process(job.data)
+}
+
+/** Unheard, an error event would end the process; the client reconnects by itself. */
+function watched<Emitter extends { on(event: 'error', heard: (error: Error) => void): unknown }>(
+  emitter: Emitter,
+  onError: (error: unknown) => void,
+): Emitter {
+  emitter.on('error', onError)
+  return emitter
+}
+
+async function migrateQueues(ownerUrl: string): Promise<void> {
+  const client = new Client({ connectionString: ownerUrl })
+  await client.connect()
+  try {
+    await runMigrations(client as never, POSTGRES_SCHEMA)
+    // BullMQ makes a sequence for each queue when it first adds a job to it, and temporary tables for each bulk.
+    await client.query(`DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ${APP_ROLE}', current_database()); END $$`)
+    await client.query(`GRANT USAGE, CREATE ON SCHEMA ${POSTGRES_SCHEMA} TO ${APP_ROLE}`)
+    await client.query(`GRANT ALL ON ALL TABLES IN SCHEMA ${POSTGRES_SCHEMA} TO ${APP_ROLE}`)
+    await client.query(`GRANT ALL ON ALL SEQUENCES IN SCHEMA ${POSTGRES_SCHEMA} TO ${APP_ROLE}`)
+  } finally {
+    await client.end()
+  }
+}
+
+async function reach<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw new AppError('UNAVAILABLE', 'the queue is not reachable', { cause: error, retryAfterSeconds: 5 })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Queue } from 'bullmq'
+import { jobId, STAGES, type Stage, type StageJob } from '../contracts/jobs.ts'
+import type { QueueBackend } from './backend.ts'
+
+export interface Publisher {
+  /** Publishing the same stage of the same revision twice leaves one job. */
+  publish(jobs: readonly (Omit<StageJob, 'v'> & { stage: Stage })[]): Promise<void>
+  /** Jobs that wait for a worker. */
+  waiting(stage: Stage): Promise<number>
+  close(): Promise<void>
+}
+
+export function openPublisher(backend: QueueBackend): Publisher {
+  const queues = Object.fromEntries(STAGES.map((stage) => [stage, backend.openQueue(stage)])) as Record<Stage, Queue>
+  return {
+    publish: async (jobs) => {
+      for (const stage of STAGES) {
+        const due = jobs.filter((job) => job.stage === stage)
+        if (due.length > 0)
+          await addAll(
+            queues[stage],
+            due.map((job) => toBullJob(stage, job)),
+          )
+      }
+    },
+    waiting: (stage) => queues[stage].getWaitingCount(),
+    close: async () => {
+      await Promise.all(STAGES.map((stage) => queues[stage].close()))
+    },
+  }
+}
+
+/** A single job is added without the temporary tables that a bulk costs on PostgreSQL. */
+async function addAll(queue: Queue, jobs: ReturnType<typeof toBullJob>[]): Promise<void> {
+  const [only, ...others] = jobs
+  if (only && others.length === 0) await queue.add(only.name, only.data, only.opts)
+  else await queue.addBulk(jobs)
+}
+
+function toBullJob(stage: Stage, job: Omit<StageJob, 'v'>) {
+  const data: StageJob = { v: 1, tenant_id: job.tenant_id, document_id: job.document_id, revision: job.revision }
+  return { name: stage, data, opts: { jobId: jobId(stage, data) } }
+}

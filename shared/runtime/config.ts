@@ -1,0 +1,104 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const port = z.coerce.number().int().min(0).max(65_535)
+const logLevel = z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info')
+const masterKey = z
+  .string()
+  .transform((text) => Buffer.from(text, 'base64'))
+  .refine((key) => key.length === 32, '32 bytes in base64: openssl rand -base64 32')
+const url = (...protocols: string[]) =>
+  z
+    .url()
+    .refine(
+      (text) => protocols.includes(new URL(text).protocol),
+      `a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`,
+    )
+
+/** Every variable that Greffier reads, with its default: .env.example explains them one by one. */
+const Environment = z.object({
+  DATA_DIR: z.string().min(1).default('.greffier'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(8080),
+  LOG_LEVEL: logLevel,
+  UPLOAD_BYTES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(50 * 1024 * 1024),
+  MASTER_KEY: masterKey.optional(),
+  DATABASE_URL: url('postgres:', 'postgresql:').optional(),
+  DATABASE_OWNER_URL: url('postgres:', 'postgresql:').optional(),
+  QUEUE_URL: url('redis:', 'rediss:').optional(),
+  QDRANT_URL: url('http:', 'https:').optional(),
+  QDRANT_API_KEY: z.string().min(1).optional(),
+  PROVIDERS: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .pipe(z.array(z.enum(['builtin', 'mistral', 'openai-compatible'])).min(1))
+    .optional(),
+  MISTRAL_API_KEY: z.string().min(1).optional(),
+  MISTRAL_REGION: z.enum(['eu', 'global', 'us']).default('eu'),
+  MISTRAL_MODEL: z.string().min(1).default('mistral-small-latest'),
+  MISTRAL_EMBED_MODEL: z.string().min(1).default('mistral-embed'),
+  MISTRAL_BASE_URL: url('http:', 'https:').optional(),
+  OPENAI_BASE_URL: url('http:', 'https:').optional(),
+  OPENAI_API_KEY: z.string().min(1).optional(),
+  OPENAI_MODEL: z.string().min(1).optional(),
+  OPENAI_EMBED_MODEL: z.string().min(1).optional(),
+  OPENAI_REGION: z.string().min(1).default('unknown'),
+  OPENAI_DEPLOYMENT: z.enum(['self_hosted', 'hosted']).optional(),
+  OPENAI_ENTITY: z.string().min(1).max(200).optional(),
+  OPENAI_COUNTRY: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
+    .optional(),
+  OPENAI_DECLARED_ON: z.iso.date().optional(),
+  POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
+  PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
+})
+
+export type Config = z.infer<typeof Environment>
+
+/** Thrown with every bad variable in one message, names and reasons only: a value may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** An empty variable counts as unset, as compose files write them. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  return parse(Environment, environment)
+}
+
+const CliEnvironment = Environment.pick({ DATA_DIR: true, PORT: true, LOG_LEVEL: true }).extend({
+  LOG_LEVEL: logLevel.default('warn'),
+  GREFFIER_URL: url('http:', 'https:').optional(),
+  GREFFIER_API_KEY: z.string().min(1).optional(),
+})
+
+export interface CliConfig {
+  url: string | undefined
+  apiKey: string | undefined
+  dataDir: string
+  port: number
+  logLevel: Config['LOG_LEVEL']
+}
+
+export function readCliConfig(environment: NodeJS.ProcessEnv = process.env): CliConfig {
+  const values = parse(CliEnvironment, environment)
+  return {
+    url: values.GREFFIER_URL,
+    apiKey: values.GREFFIER_API_KEY,
+    dataDir: resolve(values.DATA_DIR),
+    port: values.PORT,
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, environment: NodeJS.ProcessEnv): z.infer<Schema> {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const result = schema.safeParse(given)
+  if (result.success) return result.data
+  throw new ConfigError(`configuration: ${result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`)
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import { createFilesystemBlobs } from '../blobs/filesystem.ts'
+import type { BlobStore } from '../blobs/port.ts'
+import { createVault, type Vault } from '../blobs/vault.ts'
+import { type Database, openDatabase } from '../database/connection.ts'
+import { type Listener, openListener } from '../database/listen.ts'
+import { migrate } from '../database/migrations.ts'
+import { OUTBOX_CHANNEL } from '../database/outbox.ts'
+import { PROGRESS_CHANNEL } from '../database/stages.ts'
+import { createTenants, type Tenants } from '../database/tenants.ts'
+import { createEmbedder, type Embedder } from '../inference/embedder.ts'
+import { createGateway, type ModelGateway } from '../inference/gateway.ts'
+import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
+import type { SearchStore } from '../search/port.ts'
+import { createQdrantSearch } from '../search/qdrant.ts'
+import { createSqliteSearch } from '../search/sqlite.ts'
+import type { Config } from './config.ts'
+import { errorFields, type Log } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { loadPolicy, loadRegister } from './policy-files.ts'
+import { createProviders, operatorDeclaration } from './providers.ts'
+
+/** Everything that services share, each part behind its port. */
+export interface Platform {
+  database: Database
+  listener: Listener
+  backend: QueueBackend
+  blobs: BlobStore
+  vault: Vault
+  search: SearchStore
+  tenants: Tenants
+  gateway: ModelGateway
+  embedder: Embedder
+  metrics: Metrics
+  log: Log
+  /** Throws AppError UNAVAILABLE naming what does not answer. */
+  ready(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface PlatformOptions {
+  config: Config
+  log: Log
+  databaseUrl: string
+  databaseOwnerUrl: string
+  masterKey: Buffer
+}
+
+/** Builds the adapters that the configuration names; the only place that knows which. Migrates the database first. */
+export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
+  await migrate(databaseOwnerUrl, databaseUrl)
+  const onConnectionError = (error: unknown) => log.warn(errorFields(error), 'a connection was lost; it is opened again')
+  const database = openDatabase(databaseUrl, onConnectionError)
+  const listener = await openListener(databaseUrl, [OUTBOX_CHANNEL, PROGRESS_CHANNEL])
+  const backend = config.QUEUE_URL
+    ? openRedisQueues(config.QUEUE_URL, onConnectionError)
+    : await openPostgresQueues(databaseOwnerUrl, databaseUrl, onConnectionError)
+  const blobs = createFilesystemBlobs(join(config.DATA_DIR, 'blobs'))
+  const search = config.QDRANT_URL
+    ? createQdrantSearch({ url: config.QDRANT_URL, apiKey: config.QDRANT_API_KEY })
+    : createSqliteSearch({ path: join(config.DATA_DIR, 'search.sqlite') })
+  const tenants = createTenants(database, masterKey)
+  const gateway = createGateway({
+    database,
+    providers: createProviders(config),
+    ...loadRegister(config.PROCESSORS_FILE),
+    ...loadPolicy(config.POLICY_FILE),
+    declaration: operatorDeclaration(config),
+  })
+  return {
+    database,
+    listener,
+    backend,
+    blobs,
+    vault: createVault(blobs),
+    search,
+    tenants,
+    gateway,
+    embedder: createEmbedder(gateway, tenants),
+    metrics: createMetrics(),
+    log,
+    ready: async () => {
+      await tenants.list()
+      await backend.ping()
+      await search.ping()
+    },
+    close: async () => {
+      await listener.close()
+      await backend.close()
+      await search.close()
+      await database.destroy()
+    },
+  }
+}

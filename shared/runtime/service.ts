@@ -1,0 +1,34 @@
+import { type Config, ConfigError } from './config.ts'
+import { createHttpServer, type HttpServer } from './http.ts'
+import { stopRequested } from './lifecycle.ts'
+import { createLog } from './log.ts'
+import { openPlatform, type Platform } from './platform.ts'
+
+/**
+ * Runs one service as a process of its own: opens the platform that the configuration names, adds the service's routes and work, listens, and closes
+ * everything in reverse order when asked to stop. `add` may return what has to be closed besides.
+ */
+export async function runService(
+  config: Config,
+  name: string,
+  add: (server: HttpServer, platform: Platform) => Promise<(() => Promise<void>) | undefined>,
+): Promise<void> {
+  const log = createLog(config.LOG_LEVEL, name)
+  const platform = await openPlatform({ config, log, ...requiredForServices(config) })
+  const server = await createHttpServer({ title: `Greffier ${name}`, log, metrics: platform.metrics, ready: platform.ready })
+  const close = await add(server, platform)
+  await server.listen({ host: config.HOST, port: config.PORT })
+  log.info({ port: config.PORT, backend: platform.backend.name }, 'service started')
+  log.info({ signal: await stopRequested() }, 'service stops')
+  await server.close()
+  await close?.()
+  await platform.close()
+}
+
+/** Without the embedded database nothing is made up: several processes must agree on it. */
+function requiredForServices(config: Config) {
+  const { DATABASE_URL, MASTER_KEY } = config
+  if (DATABASE_URL === undefined || MASTER_KEY === undefined)
+    throw new ConfigError('configuration: DATABASE_URL and MASTER_KEY are required where services run apart')
+  return { databaseUrl: DATABASE_URL, databaseOwnerUrl: config.DATABASE_OWNER_URL ?? DATABASE_URL, masterKey: MASTER_KEY }
+}

@@ -1,0 +1,290 @@
+import { describe, expect, test } from 'vitest'
+import { DataClass, Sensitivity } from '../../../shared/contracts/document.ts'
+import { TASKS } from '../../../shared/inference/provider.ts'
+import { evaluate, type PolicyRequest } from '../../../shared/policy/evaluate.ts'
+import { Policy, PolicyTask, type Require, type Rule } from '../../../shared/policy/policy.ts'
+import type { Recipient } from '../../../shared/policy/recipient.ts'
+import type { Processor } from '../../../shared/policy/register.ts'
+
+const CASES = 2_000
+const claim = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' as const }
+const ENDPOINT = { region: 'eu', base_url: 'https://model.example/v1', countries: ['FR'], ...claim }
+const REQUEST: PolicyRequest = { data_classes: ['personal'], sensitivity: 'internal', purpose: 'document_processing', task: 'enrich' }
+const MEETABLE: Required<Require> = {
+  deployment: ['hosted'],
+  entity_country_in: ['EEA'],
+  region_in: ['eu'],
+  reach_in: ['none'],
+  retention_days_max: 30,
+  training_use: ['never'],
+}
+
+function processor(change: Partial<Processor> = {}): Processor {
+  return {
+    key: 'model',
+    operator_declares: false,
+    legal_entity: { entity: 'Model SAS', country: 'FR', ...claim },
+    parents: [],
+    role: 'processor',
+    deployment: 'hosted',
+    endpoints: [ENDPOINT],
+    subprocessors: { read: true, list: [], ...claim },
+    transfer: { mechanism: 'not_needed', ...claim },
+    retention: { days: 30, ...claim },
+    training: { use: 'never', ...claim },
+    reach: { grade: 'none', reason: 'a test', ...claim },
+    ...change,
+  }
+}
+
+function recipient(change: Partial<Processor> = {}, endpoint: Recipient['endpoint'] = ENDPOINT): Recipient {
+  return { key: 'model', processor: processor(change), endpoint }
+}
+
+function policy(...rules: Partial<Rule>[]): Policy {
+  return {
+    name: 'test',
+    version: 1,
+    rules: rules.map((rule, index) => ({ name: `rule-${index}`, when: {}, require: {}, allow: true, ...rule })),
+  }
+}
+
+const outcome = (rules: Policy, to: Recipient, request: Partial<PolicyRequest> = {}) => evaluate(rules, to, { ...REQUEST, ...request })
+
+describe('requirements', () => {
+  test('all met allow, and the decision names the rule', () => {
+    expect(outcome(policy({ require: MEETABLE }), recipient())).toEqual({ outcome: 'allowed', rule: 'rule-0', failed: [] })
+  })
+
+  test.each<[keyof Require, Recipient, string]>([
+    ['deployment', recipient({ deployment: 'self_hosted' }), 'self_hosted'],
+    ['entity_country_in', recipient({ legal_entity: { entity: 'Model Inc.', country: 'US', ...claim } }), 'US'],
+    ['entity_country_in', recipient({ legal_entity: { entity: 'Model AG', country: 'CH', ...claim } }), 'CH'],
+    ['region_in', recipient({}, { ...ENDPOINT, region: 'us' }), 'us'],
+    ['reach_in', recipient({ reach: { grade: 'direct', reason: 'r', ...claim } }), 'direct'],
+    ['retention_days_max', recipient({ retention: { days: 31, ...claim } }), '31 days'],
+    ['training_use', recipient({ training: { use: 'always', ...claim } }), 'always'],
+  ])('%s not met refuses, and the decision says what was found', (_, to, found) => {
+    const decision = outcome(policy({ require: MEETABLE }), to)
+    expect(decision).toMatchObject({ outcome: 'refused', rule: 'rule-0', failed: [{ found }] })
+    expect(decision.failed).toHaveLength(1)
+  })
+
+  test.each<[keyof Require, Recipient]>([
+    ['deployment', recipient({ deployment: 'unknown' })],
+    ['entity_country_in', recipient({ legal_entity: { entity: '?', country: null, ...claim } })],
+    ['region_in', recipient({}, null)],
+    ['reach_in', recipient({ reach: { grade: 'unknown', reason: 'r', ...claim } })],
+    ['retention_days_max', recipient({ retention: { days: null, ...claim } })],
+    ['training_use', recipient({ training: { use: 'unknown', ...claim } })],
+  ])('an unknown fact never meets %s', (requirement, to) => {
+    const rules = policy({ require: { [requirement]: MEETABLE[requirement] } })
+    expect(outcome(rules, to)).toMatchObject({ outcome: 'refused', failed: [{ found: 'unknown' }] })
+    expect(outcome(rules, recipient())).toMatchObject({ outcome: 'allowed' })
+  })
+
+  test('an unknown reach is accepted only where the policy lists it', () => {
+    const unread = recipient({ reach: { grade: 'unknown', reason: 'r', ...claim } })
+    expect(outcome(policy({ require: { reach_in: ['none', 'unknown'] } }), unread).outcome).toBe('allowed')
+  })
+
+  test('a region called unknown can not be asked for', () => {
+    expect(outcome(policy({ require: { region_in: ['unknown'] } }), recipient({}, null)).outcome).toBe('refused')
+  })
+
+  test('of a processor in this process only the deployment is asked', () => {
+    const inside = recipient({ deployment: 'in_process', legal_entity: { entity: 'us', country: null, ...claim } }, null)
+    expect(outcome(policy({ require: { entity_country_in: ['EEA'], region_in: ['eu'], retention_days_max: 0 } }), inside).outcome).toBe(
+      'allowed',
+    )
+    expect(outcome(policy({ require: { deployment: ['self_hosted'] } }), inside).outcome).toBe('refused')
+  })
+})
+
+describe('rules', () => {
+  test('the first that fits decides, also against a later one', () => {
+    const rules = policy({ when: { purposes: ['payroll'] }, allow: false }, {})
+    expect(outcome(rules, recipient(), { purpose: 'payroll' })).toEqual({ outcome: 'refused', rule: 'rule-0', failed: [] })
+    expect(outcome(rules, recipient())).toMatchObject({ outcome: 'allowed', rule: 'rule-1' })
+  })
+
+  test('none that fits refuses', () => {
+    expect(outcome(policy({ when: { tasks: ['embed'] } }), recipient())).toMatchObject({ outcome: 'refused', rule: null })
+    expect(outcome(policy(), recipient())).toMatchObject({ outcome: 'refused', rule: null })
+  })
+
+  test.each<[string, Partial<PolicyRequest>]>([
+    ['special data', { data_classes: ['special'] }],
+    ['criminal data', { data_classes: ['criminal'] }],
+    ['a document marked special by its sensitivity', { sensitivity: 'special' }],
+  ])('one that names no class never lets %s through', (_, request) => {
+    expect(outcome(policy({}), recipient(), request)).toMatchObject({ outcome: 'refused', rule: null })
+  })
+
+  test('a document of several classes is treated as its strictest', () => {
+    const rules = policy(
+      { when: { data_classes: ['special'] }, require: { deployment: ['self_hosted'] } },
+      { when: { data_classes: ['none', 'personal'] } },
+    )
+    expect(outcome(rules, recipient(), { data_classes: ['personal', 'special'] })).toMatchObject({ outcome: 'refused', rule: 'rule-0' })
+    expect(outcome(rules, recipient({ deployment: 'self_hosted' }), { data_classes: ['personal', 'special'] })).toMatchObject({
+      rule: 'rule-0',
+    })
+  })
+
+  test('special and criminal data need the permission of both', () => {
+    const rules = policy({ when: { data_classes: ['special'] } })
+    expect(outcome(rules, recipient(), { data_classes: ['special', 'criminal'] })).toMatchObject({ outcome: 'refused', rule: null })
+  })
+
+  test('a document without a class is refused', () => {
+    expect(outcome(policy({}), recipient(), { data_classes: [] }).outcome).toBe('refused')
+  })
+})
+
+describe(`over ${CASES} generated policies`, () => {
+  test('adding a requirement never allows more', () => {
+    let added = 0
+    for (const { rules, to, request, random } of cases()) {
+      const index = random(rules.rules.length)
+      const rule = rules.rules[index]
+      if (!rule?.allow) continue
+      const more = { ...someRequire(random), ...rule.require }
+      const stricter = { ...rules, rules: rules.rules.with(index, { ...rule, require: more }) }
+      if (evaluate(rules, to, request).outcome === 'refused') expect(evaluate(stricter, to, request).outcome).toBe('refused')
+      else added += 1
+    }
+    expect(added).toBeGreaterThan(CASES / 50)
+  })
+
+  test('taking rules from the end, or the only one that fits, never allows more', () => {
+    let refused = 0
+    for (const { rules, to, request, random } of cases()) {
+      const before = evaluate(rules, to, request)
+      const shorter = { ...rules, rules: rules.rules.slice(0, random(rules.rules.length + 1)) }
+      const without = { ...rules, rules: rules.rules.filter((rule) => rule.name !== before.rule) }
+      const after = evaluate(without, to, request)
+      if (before.outcome === 'refused') {
+        refused += 1
+        expect(evaluate(shorter, to, request).outcome).toBe('refused')
+      }
+      if (after.outcome === 'allowed') expect(after.rule).not.toBe(before.rule)
+      if (after.rule === null) expect(after.outcome).toBe('refused')
+    }
+    expect(refused).toBeGreaterThan(CASES / 10)
+  })
+
+  test('without the rules that name them, special and criminal data are always refused', () => {
+    for (const { rules, to, request } of cases()) {
+      const unnamed = rules.rules.filter((rule) => !rule.when.data_classes?.some((name) => name === 'special' || name === 'criminal'))
+      for (const name of ['special', 'criminal'] as const) {
+        const asked = { ...request, data_classes: [...request.data_classes, name] }
+        expect(evaluate({ ...rules, rules: unnamed }, to, asked).outcome).toBe('refused')
+      }
+    }
+  })
+
+  test('adding a class to a document never allows more', () => {
+    for (const { rules, to, request } of cases()) {
+      if (evaluate(rules, to, request).outcome === 'allowed') continue
+      for (const more of ['personal', 'special', 'criminal'] as const) {
+        const wider = { ...request, data_classes: [...request.data_classes, more] }
+        if (request.data_classes.includes('none')) continue
+        expect(evaluate(rules, to, wider).outcome).toBe('refused')
+      }
+    }
+  })
+
+  test('a processor that the register does not hold is refused', () => {
+    for (const { rules, to, request } of cases()) {
+      expect(evaluate(rules, { ...to, processor: null }, request)).toMatchObject({ outcome: 'refused', rule: null })
+    }
+  })
+
+  test('a decision is the same twice and fits the policy schema that made it', () => {
+    for (const { rules, to, request } of cases()) {
+      expect(evaluate(Policy.parse(structuredClone(rules)), to, request)).toEqual(evaluate(rules, to, request))
+    }
+  })
+})
+
+test('the tasks of a policy are those of the providers', () => {
+  expect(PolicyTask.options).toEqual([...TASKS])
+})
+
+type Random = (below: number) => number
+
+/** Mulberry32: the same cases in every run, so that a failure can be repeated. */
+function seeded(seed: number): Random {
+  let state = seed
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
+
+function* cases(): Generator<{ rules: Policy; to: Recipient; request: PolicyRequest; random: Random }> {
+  for (let seed = 1; seed <= CASES; seed += 1) {
+    const random = seeded(seed)
+    const rules = policy(...Array.from({ length: 1 + random(4) }, () => someRule(random)))
+    yield { rules, to: someRecipient(random), request: someRequest(random), random }
+  }
+}
+
+function pick<T>(random: Random, list: readonly T[]): T {
+  return list[random(list.length)] as T
+}
+
+function some<T>(random: Random, list: readonly T[]): T[] {
+  const chosen = list.filter(() => random(2) === 0)
+  return chosen.length > 0 ? chosen : [pick(random, list)]
+}
+
+function someRule(random: Random): Partial<Rule> {
+  const allow = random(5) > 0
+  return {
+    when: {
+      ...(random(2) === 0 && { data_classes: some(random, DataClass.options) }),
+      ...(random(4) === 0 && { sensitivity: some(random, Sensitivity.options) }),
+      ...(random(4) === 0 && { purposes: some(random, ['payroll', 'document_processing']) }),
+      ...(random(4) === 0 && { tasks: some(random, PolicyTask.options) }),
+    },
+    require: allow && random(3) > 0 ? someRequire(random) : {},
+    allow,
+  }
+}
+
+function someRequire(random: Random): Require {
+  return {
+    ...(random(4) === 0 && { deployment: some(random, ['in_process', 'self_hosted', 'hosted'] as const) }),
+    ...(random(4) === 0 && { entity_country_in: some(random, ['EEA', 'US', 'CH']) }),
+    ...(random(4) === 0 && { region_in: some(random, ['eu', 'us']) }),
+    ...(random(4) === 0 && { reach_in: some(random, ['none', 'via_subprocessor', 'unknown'] as const) }),
+    ...(random(4) === 0 && { retention_days_max: random(40) }),
+    ...(random(4) === 0 && { training_use: some(random, ['never', 'unless_opted_out'] as const) }),
+  }
+}
+
+function someRecipient(random: Random): Recipient {
+  return recipient(
+    {
+      deployment: pick(random, ['in_process', 'self_hosted', 'hosted', 'hosted', 'unknown'] as const),
+      legal_entity: { entity: 'e', country: pick(random, ['FR', 'US', 'CH', null]), ...claim },
+      reach: { grade: pick(random, ['none', 'via_subprocessor', 'direct', 'unknown'] as const), reason: 'r', ...claim },
+      retention: { days: pick(random, [0, 30, null]), ...claim },
+      training: { use: pick(random, ['never', 'unless_opted_out', 'unknown'] as const), ...claim },
+    },
+    pick(random, [ENDPOINT, { ...ENDPOINT, region: 'us' }, null]),
+  )
+}
+
+function someRequest(random: Random): PolicyRequest {
+  return {
+    data_classes: some(random, DataClass.options),
+    sensitivity: pick(random, Sensitivity.options),
+    purpose: pick(random, ['payroll', 'document_processing']),
+    task: pick(random, PolicyTask.options),
+  }
+}

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { createMistralProvider } from '../../../shared/inference/mistral.ts'
+import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { type CallTarget, type Declaration, recipientOf } from '../../../shared/policy/recipient.ts'
+import { loadPolicy, loadRegister } from '../../../shared/runtime/policy-files.ts'
+
+const { register } = loadRegister(new URL('../../../infra/processors.yaml', import.meta.url).pathname)
+const { policy } = loadPolicy(new URL('../../../infra/policies/eu-operated.yaml', import.meta.url).pathname)
+
+const SELF_HOSTED: Declaration = { deployment: 'self_hosted', entity: 'Muster GmbH', country: 'DE', declared_on: '2026-11-22' }
+const builtin: CallTarget = { processor: 'builtin', endpoint: 'in-process', region: 'in-process' }
+const compatible: CallTarget = { processor: 'openai-compatible', endpoint: 'http://127.0.0.1:11434', region: 'eu' }
+const mistral = (region: 'eu' | 'global' | 'us') => createMistralProvider({ apiKey: 'k', region })
+
+type Asked = 'none' | 'personal' | 'special' | 'criminal'
+
+function outcome(target: CallTarget, dataClass: Asked, declaration?: Declaration, of = register): string {
+  const request = { data_classes: [dataClass], sensitivity: 'internal', purpose: 'document_processing', task: 'enrich' } as const
+  return evaluate(policy, recipientOf(of, target, declaration), request).outcome
+}
+
+describe('eu-operated with the shipped register', () => {
+  test.each<[string, CallTarget, Declaration | undefined, Record<Asked, string>]>([
+    ['builtin', builtin, undefined, { none: 'allowed', personal: 'allowed', special: 'allowed', criminal: 'allowed' }],
+    ['Mistral in the EU', mistral('eu'), undefined, { none: 'allowed', personal: 'allowed', special: 'refused', criminal: 'refused' }],
+    [
+      'Mistral without a region',
+      mistral('global'),
+      undefined,
+      { none: 'refused', personal: 'refused', special: 'refused', criminal: 'refused' },
+    ],
+    ['Mistral in the US', mistral('us'), undefined, { none: 'refused', personal: 'refused', special: 'refused', criminal: 'refused' }],
+    [
+      'an undeclared server, even on loopback',
+      compatible,
+      undefined,
+      { none: 'refused', personal: 'refused', special: 'refused', criminal: 'refused' },
+    ],
+    [
+      'a server declared self-hosted in the EEA',
+      compatible,
+      SELF_HOSTED,
+      { none: 'allowed', personal: 'allowed', special: 'allowed', criminal: 'allowed' },
+    ],
+    [
+      'one self-hosted elsewhere',
+      compatible,
+      { ...SELF_HOSTED, country: 'US' },
+      { none: 'refused', personal: 'refused', special: 'refused', criminal: 'refused' },
+    ],
+    [
+      'one declared hosted in the EEA',
+      compatible,
+      { ...SELF_HOSTED, deployment: 'hosted' },
+      { none: 'allowed', personal: 'allowed', special: 'refused', criminal: 'refused' },
+    ],
+    [
+      'one with direct reach',
+      compatible,
+      { ...SELF_HOSTED, deployment: 'hosted', reach: 'direct' },
+      { none: 'refused', personal: 'refused', special: 'refused', criminal: 'refused' },
+    ],
+  ])('%s', (_, target, declaration, expected) => {
+    const found = Object.fromEntries(
+      (Object.keys(expected) as Asked[]).map((dataClass) => [dataClass, outcome(target, dataClass, declaration)]),
+    )
+    expect(found).toEqual(expected)
+  })
+
+  test('a declaration can not make a known provider self-hosted', () => {
+    expect(outcome(mistral('eu'), 'special', SELF_HOSTED)).toBe('refused')
+  })
+
+  test('another address in front of a known provider is not its region', () => {
+    const proxied = createMistralProvider({ apiKey: 'k', region: 'eu', baseUrl: 'http://127.0.0.1:9/v1' })
+    expect(recipientOf(register, proxied).endpoint).toBeNull()
+    expect(outcome(proxied, 'personal')).toBe('refused')
+  })
+
+  test('a processor taken out of the register fails closed', () => {
+    const without = { ...register, processors: register.processors.filter((entry) => entry.key !== 'mistral') }
+    expect(outcome(mistral('eu'), 'personal', undefined, without)).toBe('refused')
+  })
+
+  test('every endpoint of the provider stands in the register', () => {
+    for (const region of ['eu', 'global', 'us'] as const) expect(recipientOf(register, mistral(region)).endpoint?.region).toBe(region)
+  })
+})
+
+test('the reach of Mistral is unknown until somebody has read its subprocessor list', () => {
+  const entry = register.processors.find((processor) => processor.key === 'mistral')
+  expect(entry).toMatchObject({ subprocessors: { read: false }, reach: { grade: 'unknown' } })
+})
