@@ -3,33 +3,18 @@ import type { MultipartFile } from '@fastify/multipart'
 import multipart from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { BlobStore } from '../../shared/blobs/port.ts'
-import type { Vault } from '../../shared/blobs/vault.ts'
 import { UploadAccepted } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
-import type { Database } from '../../shared/database/connection.ts'
-import type { Listener } from '../../shared/database/listen.ts'
-import type { Tenants } from '../../shared/database/tenants.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
-import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { parseUploadOptions, UploadParameters } from './options.ts'
 import { addDocumentRoutes } from './routes.ts'
+import type { IngestServices } from './services.ts'
 import { createUpload, type Upload } from './upload.ts'
 
 const FORM_FIELDS_MAX = 20
 const FORM_FIELD_BYTES_MAX = 64 * 1024
 const IdempotencyKey = z.string().min(1).max(255).optional()
-
-export interface IngestServices {
-  database: Database
-  vault: Vault
-  blobs: BlobStore
-  tenants: Tenants
-  listener: Listener
-  metrics: Metrics
-  uploadBytesMax: number
-}
 
 /** Upload, status, progress, reprocess, delete: the routes of the back-office application. */
 export async function addIngest(server: HttpServer, services: IngestServices): Promise<void> {

@@ -8,7 +8,7 @@ import { findDocument } from '../../shared/database/documents.ts'
 import { PROGRESS_CHANNEL } from '../../shared/database/stages.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
-import type { IngestServices } from './app.ts'
+import type { IngestServices } from './services.ts'
 import { readStages } from './view.ts'
 
 /** A notification can be lost with its connection, so a follower looks by itself this often; it also keeps proxies from closing the stream. */

@@ -7,8 +7,8 @@ import { addRevision, buryDocument, type DocumentRow, findDocument, listDocument
 import { appendEvent } from '../../shared/database/events.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
-import type { IngestServices } from './app.ts'
 import { addProgressRoute } from './progress.ts'
+import type { IngestServices } from './services.ts'
 import { documentHead, readDocumentView } from './view.ts'
 
 const tags = ['documents']

@@ -37,7 +37,8 @@ export async function lockFolder(folder: string, fileName: string, waitMs: numbe
 
 function tryLock(database: DatabaseSync): boolean {
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // In memory: there is nothing to roll back, so no journal file need lie about.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return true
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false

@@ -23,7 +23,8 @@ export async function openListener(serviceUrl: string, channels: readonly string
   }
   const connect = async () => {
     const next = new Client({ connectionString: serviceUrl, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS })
-    next.on('error', () => void next.end().catch(noop))
+    // An unexpected close is an error first and an end next; unheard, the error would end the process.
+    next.on('error', () => undefined)
     next.on('end', lost)
     next.on('notification', (message) => emitter.emit(message.channel, message.payload ?? ''))
     await next.connect()
@@ -52,6 +53,3 @@ export async function openListener(serviceUrl: string, channels: readonly string
     },
   }
 }
-
-/** Ending a connection that is already broken fails; there is nothing left to end. */
-function noop(): void {}

@@ -8,14 +8,14 @@ import { watchMemory } from './memory-watch.ts'
 import { createSandbox } from './sandbox.ts'
 
 export interface ExtractorOptions {
-  /** Private memory of one child. Below 500 MB Node itself does not get far with an ordinary PDF. */
+  /** What one child may really use (default 700 MB). An ordinary PDF takes 200 MB, 50 MB of plain text take all of the default. */
   memoryBytesMax?: number
   /** From the last byte handed over to the last page received. How long the handing over takes is up to the source and the caller's signal. */
   wallClockMs: number
   /** UTF-16 code units over all pages of one document. */
   textCharactersMax: number
   pagesMax: number
-  /** Children that wait, imported and idle, about 90 MB each. */
+  /** Children that wait, imported and idle, about 110 MB each. */
   warm: number
   /** Told once, at the start, what holds less than it should. */
   onNotice?: (notice: string) => void

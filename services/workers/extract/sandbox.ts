@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 export interface SandboxLimits {
-  /** Private memory of the process: heap, buffers, and what native code allocates. */
+  /** What the process may really use: heap, buffers, stacks, and what native code allocates. An idle child uses 125 MB of it. */
   memoryBytesMax: number
   /** Processor time, all threads together: the last resort where nobody is left to stop it. */
   cpuSecondsMax: number
@@ -26,6 +26,8 @@ const NOT_GRANTED = new Set(['@napi-rs/canvas'])
 const PACKAGES_MAX = 100
 /** V8 stops at this share of the memory; the rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.7
+/** V8 reserves this for code at the start, mapped writable, so the kernel counts all of it as data although next to nothing is ever touched. */
+const CODE_RANGE_BYTES = 536_870_912
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin']
 
 /**
@@ -78,7 +80,7 @@ function kernelLimits(limits: SandboxLimits): string[] | undefined {
   const prlimit = findTool('prlimit')
   if (!prlimit) return undefined
   // A core file would hold the document.
-  const limited = [prlimit, `--data=${limits.memoryBytesMax}`, `--cpu=${limits.cpuSecondsMax}`, '--core=0', '--']
+  const limited = [prlimit, `--data=${limits.memoryBytesMax + CODE_RANGE_BYTES}`, `--cpu=${limits.cpuSecondsMax}`, '--core=0', '--']
   const setpriv = findTool('setpriv')
   const candidates = [...(setpriv ? [[setpriv, '--pdeathsig', 'KILL', '--', ...limited]] : []), limited]
   return candidates.find(works)

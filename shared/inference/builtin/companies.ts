@@ -31,7 +31,7 @@ export function findCompanies(page: ReadPage): Company[] {
 }
 
 const LEGAL_FORM =
-  /(?<![\p{L}\d])(?:(?:GmbH|GMBH|AG|UG(?: \(haftungsbeschränkt\))?)(?: ?& ?Co\.? ?(?:KGaA|KG|OHG))?|gGmbH|GesmbH|mbH|KGaA|KG|OHG|SE|e\. ?V\.|e\. ?K\.|e\.?G|GbR|Ltd\.?|Limited|LLP|PLC|plc|Inc\.?|LLC|Corp\.?|S\.? ?[AÀà]\.? ?R\.? ?L\.?|S\. ?à ?r\. ?l\.?|Sàrl|S\.A\.S\.(?:U\.)?|SASU?|E\.U\.R\.L\.|EURL|SCI|SNC|S\.N\.C\.|s\.n\.c\.|S\.A\.U?\.?|SAU?|S\.L\.(?:U\.)?|SLU?|S\.?[rR]\.?[lL]\.?s?|S\.?p\.?A\.?|B\.V\.|BV|N\.V\.|NV|V\.O\.F\.|VOF|BVBA|VZW|Oyj?|AB|A\/S|ApS|ASA|Sp\. ?z ?o\.? ?o\.?|s\.r\.o\.|d\.o\.o\.|Kft\.?|Lda\.?)(?![\p{L}\d])/gu
+  /(?<![\p{L}\d])(?:(?:GmbH|GMBH|AG|UG(?: \(haftungsbeschränkt\))?)(?: ?& ?Co\.? ?(?:KGaA|KG|OHG))?|gGmbH|GesmbH|mbH|KGaA|KG|OHG|SE|e\. ?V\.|e\. ?K\.|e\.?G|GbR|Ltd\.?|Limited|LLP|PLC|plc|Inc\.?|LLC|Corp\.?|S\.? ?[AÀà]\.? ?R\.? ?L\.?|S\. ?à ?r\. ?l\.?|Sàrl|S\.A\.S\.(?:U\.)?|SASU?|E\.U\.R\.L\.|EURL|SCI|SNC|S\.N\.C\.|s\.n\.c\.|S\. ?A\.(?: ?U\.)?|SAU?|S\. ?L\.(?: ?U\.)?|SLU?|S\. ?Coop\.?|S\.?[rR]\.?[lL]\.?s?|S\.?p\.?A\.?|B\.V\.|BV|N\.V\.|NV|V\.O\.F\.|VOF|BVBA|VZW|Oyj?|AB|A\/S|ApS|ASA|Sp\. ?z ?o\.? ?o\.?|s\.r\.o\.|d\.o\.o\.|Kft\.?|Lda\.?)(?![\p{L}\d])/gu
 
 /** Words inside a name that are not capitalised. */
 const CONNECTORS = new Set('& + und and et y e de du des la le les del della di da van von of the l d'.split(' '))

@@ -16,6 +16,10 @@ const LETTER_TERM = 2.5
 /** Of a phrase that is repeated only the first occurrences count, so that a long text about contracts does not become one. */
 const REPETITIONS_MAX = 2
 
+/** A line of its own: "Madame,", "Dear Ms Brown,", "Sehr geehrte Frau Schmidt!". */
+const SALUTATION =
+  /^(?:Dear|Hello|Sehr geehrte|Liebe|Lieber|Guten Tag|Madame|Monsieur|Mesdames|Cher|Chère|Estimad|Muy señor|Gentile|Egregi|Spettabile|Geachte|Beste)[^,.:!\n]{0,60}(?:, Monsieur)?[,:!]$/u
+
 const TITLE_LINES_MAX = 20
 const TITLE_WORDS_MAX = 7
 const BEGINNING_LENGTH = 1_500
@@ -39,6 +43,7 @@ export function documentType(pages: readonly ReadPage[]): DocumentType {
       scores.set(hit.value.type, (scores.get(hit.value.type) ?? 0) + (title ? NAME_AS_TITLE : weight(hit, pageIndex)))
     }
   }
+  if (pages[0]?.lines.some((line) => SALUTATION.test(line.text))) scores.set('letter', (scores.get('letter') ?? 0) + LETTER_TERM)
   const [best] = [...scores].sort((a, b) => b[1] - a[1])
   return best && best[1] >= SCORE_MIN ? best[0] : 'other'
 }

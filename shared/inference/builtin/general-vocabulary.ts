@@ -2,7 +2,8 @@
 export const GENERAL_LABELS = {
   subject: ['subject', 're', 'betreff', 'betrifft', 'objet', 'asunto', 'oggetto', 'betreft', 'onderwerp'],
   document_date: [
-    ...['date', 'dated', 'date of issue', 'issue date', 'effective date', 'effective from', 'issued', 'issued on', 'valid from', 'statement date'],
+    ...['date', 'dated', 'date of agreement', 'agreement date', 'contract date', 'vertragsdatum', 'date du contrat', 'fecha del contrato', 'data del contratto'],
+    ...['contractdatum', 'date of issue', 'issue date', 'effective date', 'effective from', 'issued', 'issued on', 'valid from', 'statement date'],
     ...['datum', 'ausgestellt am', 'ausstellungsdatum', 'stand', 'gultig ab', 'in kraft seit', 'in kraft ab', 'inkrafttreten', 'erstellt am', 'version vom'],
     ...['auszug vom', 'date d effet', 'date d emission', 'en vigueur depuis', 'etabli le', 'fait le', 'en date du', 'fecha', 'fecha de emision'],
     ...['fecha de entrada en vigor', 'en vigor desde', 'data', 'data di emissione', 'in vigore dal', 'data di decorrenza', 'ingangsdatum', 'geldig vanaf'],
@@ -10,7 +11,7 @@ export const GENERAL_LABELS = {
   ],
   reference: [
     ...['reference', 'ref', 'our ref', 'our reference', 'reference no', 'reference number', 'ref no', 'contract no', 'contract number', 'case no', 'file no'],
-    ...['agreement no', 'document no', 'document number', 'policy no', 'statement no', 'aktenzeichen', 'az', 'unser zeichen', 'referenz', 'geschaftszeichen'],
+    ...['agreement no', 'agreement number', 'document no', 'document number', 'policy no', 'statement no', 'aktenzeichen', 'az', 'unser zeichen', 'referenz', 'geschaftszeichen'],
     ...['referenznummer', 'vertragsnummer', 'vertrag nr', 'vertragsnr', 'vorgangsnummer', 'dokumentnummer', 'auszug nr', 'kontoauszug nr', 'personalnummer'],
     ...['nos ref', 'n ref', 'notre reference', 'contrat n', 'numero de contrat', 'dossier n', 'numero de dossier', 'releve n', 'referencia', 'nuestra referencia'],
     ...['n de contrato', 'numero de contrato', 'contrato n', 'expediente', 'expediente n', 'acta n', 'riferimento', 'rif', 'ns rif', 'protocollo n', 'prot n'],
@@ -37,18 +38,19 @@ export const GENERAL_LABELS = {
     ...['canone', 'canone mensile', 'prezzo', 'importo', 'importo totale', 'saldo finale', 'netto in busta', 'corrispettivo', 'salaris', 'brutosalaris'],
     ...['nettoloon', 'huur', 'huurprijs', 'prijs', 'koopprijs', 'bedrag', 'vergoeding', 'eindsaldo', 'nieuw saldo'],
   ],
-  notice: [
-    ...['notice period', 'period of notice', 'notice', 'days notice', 'months notice', 'written notice', 'terminate', 'terminated', 'termination', '*kundigungsfrist'],
-    ...['kundigungsfrist', 'kundigungsfristen', 'gekundigt', 'kundigen', 'kundbar', 'kundigung', 'preavis', 'resilie', 'resiliation', 'delai de preavis'],
-    ...['preaviso', 'plazo de preaviso', 'rescindir', 'rescindirse', 'preavviso', 'periodo di preavviso', 'termine di preavviso', 'recedere', 'disdetta'],
-    ...['opzegtermijn', 'opzegging', 'opgezegd', 'opzeggen'],
+  other_amount: [
+    ...['opening balance', 'previous balance', 'alter kontostand', 'alter saldo', 'anfangssaldo', 'solde precedent', 'ancien solde', 'saldo inicial'],
+    ...['saldo anterior', 'saldo iniziale', 'beginsaldo', 'vorig saldo'],
   ],
   deadline: [
-    ...['deadline', 'due', 'due date', 'no later than', 'at the latest by', 'reply by', 'respond by', 'submit by', 'return by', 'expires on', 'by'],
-    ...['frist', 'spatestens', 'spatestens bis', 'spatestens bis zum', 'bis zum', 'bis spatestens', 'stichtag', 'antwort bis', 'fallig am', 'lauft bis'],
-    ...['date limite', 'au plus tard', 'au plus tard le', 'avant le', 'jusqu au', 'd ici le', 'echeance', 'plazo', 'a mas tardar', 'a mas tardar el', 'antes del'],
-    ...['hasta el', 'fecha limite', 'vencimiento', 'scadenza', 'entro il', 'entro e non oltre il', 'non oltre il', 'termine', 'uiterlijk', 'uiterlijk op', 'voor'],
-    ...['uiterste datum', 'deadline voor'],
+    ...['deadline', 'due date', 'no later than', 'not later than', 'at the latest by', 'reply by', 'respond by', 'submit by', 'return by'],
+    ...['frist', 'spatestens', 'spatestens am', 'spatestens bis', 'spatestens bis zum', 'bis spatestens', 'stichtag', 'antwort bis', 'fallig am'],
+    ...['date limite', 'au plus tard', 'au plus tard le', 'a mas tardar', 'a mas tardar el', 'fecha limite', 'plazo', 'vencimiento', 'scadenza'],
+    ...['entro e non oltre il', 'non oltre il', 'uiterlijk', 'uiterlijk op', 'uiterste datum', 'deadline voor'],
+  ],
+  weak_deadline: [
+    ...['by', 'due', 'until', 'before', 'expires on', 'bis zum', 'bis', 'lauft bis', 'avant le', 'jusqu au', 'd ici le', 'echeance', 'antes del', 'hasta el'],
+    ...['entro il', 'fino al', 'voor', 'tot', 'tot en met'],
   ],
   party: [
     ...['employer', 'employee', 'landlord', 'tenant', 'client', 'customer', 'provider', 'service provider', 'contractor', 'supplier', 'licensor', 'licensee'],

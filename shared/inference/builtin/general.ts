@@ -2,12 +2,12 @@ import type { GENERAL_FIELDS } from '../../contracts/extraction.ts'
 import { findAmounts } from './amounts.ts'
 import { type DateOrder, type FoundDate, findDates } from './dates.ts'
 import { findTitle } from './document-type.ts'
-import { findDurations } from './durations.ts'
 import { checked, type FoundField } from './fields.ts'
 import { findGeneralParties } from './general-parties.ts'
 import { GENERAL_LABELS, type GeneralLabel } from './general-vocabulary.ts'
 import { type FoundIdentifier, findEmails, findIbans, findLocalPhone, findPhones } from './identifiers.ts'
 import { findLabels, type Label, valuesOf } from './labels.ts'
+import { findNoticePeriod } from './notice-period.ts'
 import { compilePhrases } from './phrases.ts'
 import { lineAt, type ReadPage, type Span } from './reading.ts'
 import { findLabelledVatId, findVatIds } from './vat-ids.ts'
@@ -33,7 +33,7 @@ export function findGeneralFields(pages: readonly ReadPage[], language: string |
     iban: iban(pages, labels),
     vat_id: vatId(pages, labels),
     amount: amount(pages, labels, language),
-    deadline: noticePeriod(pages, labels) ?? deadline(pages, labels, dates),
+    deadline: findNoticePeriod(pages) ?? deadline(labels, dates, 'deadline') ?? deadline(labels, dates, 'weak_deadline'),
   }
 }
 
@@ -164,34 +164,14 @@ function amount(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>
   return any ? { value: any.decimal, status: 'unverified', spans: [any.span] } : null
 }
 
-/** A notice period stands in the same sentence as the word for notice. UTF-16 code units. */
-const NOTICE_DISTANCE_MAX = 140
-
-function noticePeriod(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
-  for (const page of pages) {
-    const notices = labels.filter((label) => label.page === page && label.kind === 'notice')
-    if (notices.length === 0) continue
-    for (const { iso, span } of findDurations(page)) {
-      const said = notices.some((label) => {
-        const [from, to] = label.start < span.start ? [label.end, span.start] : [span.end, label.start]
-        return to - from <= NOTICE_DISTANCE_MAX && !/[.;!?]\s+\p{Lu}/u.test(page.text.slice(from, to))
-      })
-      if (said) return { value: iso, status: 'verified', spans: [span] }
-    }
-  }
-  return null
-}
-
 /** How far a date may stand from the word that makes it a deadline. UTF-16 code units. */
 const DEADLINE_DISTANCE_MAX = 25
 
-function deadline(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[], dates: DatesByPage): FoundField | null {
-  for (const page of pages) {
-    for (const label of labels) {
-      if (label.page !== page || label.kind !== 'deadline') continue
-      const date = (dates.get(page) ?? []).find(({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX)
-      if (date) return dateField(date, true)
-    }
+function deadline(labels: readonly Label<GeneralLabel>[], dates: DatesByPage, kind: GeneralLabel): FoundField | null {
+  for (const label of labels) {
+    if (label.kind !== kind) continue
+    const date = (dates.get(label.page) ?? []).find(({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX)
+    if (date) return dateField(date, true)
   }
   return null
 }

@@ -85,7 +85,9 @@ export const INVOICE_LABELS = {
       'fattura nr',
       'fattura numero',
     ],
-    ...['factuurnummer', 'factuurnr', 'factuur nr', 'factuur nummer', 'factuur no'],
+    ...['factuurnummer', 'factuurnr', 'factuur nr', 'factuur nummer', 'factuur no', 'creditnotanummer', 'creditnota nummer', 'creditnota nr'],
+    ...['credit note nr', 'credit memo no', 'credit memo number', 'numero de nota de credito', 'nota de credito n', 'nota de credito no', 'n de nota de credito'],
+    ...['numero nota di credito', 'nota di credito n', 'nota di credito nr', 'numero de l avoir', 'n d avoir', 'note de credit n', 'gutschriftnummer'],
   ],
   issue_date: [
     ...[
@@ -710,6 +712,8 @@ export const INVOICE_LABELS = {
     'bedragen in',
   ],
   foreign: [
+    ...['original invoice', 'credited invoice', 'related invoice', 'zu rechnung', 'zur rechnung', 'ursprungliche rechnung', 'ursprungsrechnung'],
+    ...['facture d origine', 'factura original', 'factura rectificada', 'fattura originale', 'fattura di riferimento', 'betreft factuur', 'oorspronkelijke factuur'],
     ...[
       'order number',
       'order no',

@@ -53,16 +53,24 @@ const LABELS = compilePhrases<InvoiceLabel>(Object.entries(INVOICE_LABELS) as [I
 /** How many lines under the title the date may stand. */
 const TITLE_LINES = 2
 
-/** By its own label, in the line of the title ("Facture n° 12 du 2 juillet 2026"), by a bare "Date:", right under the title; else the first date, untold. */
+/** Ways to tell the date of issue, the surest first; else the first date of all, untold. */
 function issueDate(labels: readonly Label<InvoiceLabel>[], dates: ByPage<FoundDate>): TrustedDate | null {
-  const labelled =
+  const bare = labels.filter((label) => label.kind !== 'date' || isLineHead(label))
+  const told =
     dateBy('issue_date', labels, dates) ??
+    (bare[0] && dateBy('date', bare.filter((label) => label.page === bare[0]?.page), dates)) ??
     inTitleLine(labels, dates, 0) ??
     dateBy('date', labels, dates) ??
     inTitleLine(labels, dates, TITLE_LINES)
-  if (labelled) return { date: labelled, told: true }
+  if (told) return { date: told, told: true }
   const [first] = [...dates.values()].flat()
   return first ? { date: first, told: false } : null
+}
+
+/** "Date: …" at the beginning of a line. */
+function isLineHead(label: Label<InvoiceLabel>): boolean {
+  const line = label.page.lines[label.line]
+  return line !== undefined && label.start <= line.start + 2 && /^[\s*_]*:/.test(label.page.text.slice(label.end, line.end))
 }
 
 function dateBy(kind: InvoiceLabel, labels: readonly Label<InvoiceLabel>[], dates: ByPage<FoundDate>): FoundDate | null {

@@ -38,19 +38,22 @@ export function compilePhrases<T>(entries: Iterable<readonly [T, readonly string
   return { root, endings, endingLengths: [...new Set([...endings.keys()].map((ending) => ending.length))] }
 }
 
-/** Every phrase on the page in the order of the text; the longest wins, and no two overlap. */
-export function findPhrases<T>(page: ReadPage, table: PhraseTable<T>): PhraseHit<T>[] {
+/** Every phrase on the page in the order of the text; the longest wins, and no two overlap. `gap` is what may stand between two words of one. */
+export function findPhrases<T>(page: ReadPage, table: PhraseTable<T>, gap = LABEL_GAP): PhraseHit<T>[] {
   const hits: PhraseHit<T>[] = []
   for (let at = 0; at < page.words.length; ) {
-    const hit = longestAt(page, at, table) ?? endingAt(page, at, table)
+    const hit = longestAt(page, at, table, gap) ?? endingAt(page, at, table)
     if (hit) hits.push(hit)
     at += hit?.words ?? 1
   }
   return hits
 }
 
-/** What may stand between two words of one phrase: no line end, no tab (another column), no colon (another label). */
-const GAP = /^[ \u00a0.'’\-–/°()_*&]{0,4}$/
+/** For labels: no line end, no tab (another column), no colon (another label). */
+const LABEL_GAP = /^[ \u00a0.'’\-–/°()_*&]{0,4}$/
+
+/** For prose, which wraps at line ends. */
+export const PROSE_GAP = /^[ \u00a0.'’\-–]{0,2}\n?$/
 
 function nodeOf<T>(root: Node<T>, phrase: string): Node<T> {
   let node = root
@@ -62,7 +65,7 @@ function nodeOf<T>(root: Node<T>, phrase: string): Node<T> {
   return node
 }
 
-function longestAt<T>(page: ReadPage, from: number, table: PhraseTable<T>): PhraseHit<T> | null {
+function longestAt<T>(page: ReadPage, from: number, table: PhraseTable<T>, gap: RegExp): PhraseHit<T> | null {
   const first = page.words[from]
   if (!first) return null
   let best: PhraseHit<T> | null = null
@@ -70,7 +73,7 @@ function longestAt<T>(page: ReadPage, from: number, table: PhraseTable<T>): Phra
   let previous: Word | null = null
   for (let at = from; at < page.words.length; at += 1) {
     const word = page.words[at]
-    if (!word || (previous && !GAP.test(page.text.slice(previous.end, word.start)))) break
+    if (!word || (previous && !gap.test(page.text.slice(previous.end, word.start)))) break
     const next = node.next.get(word.folded)
     if (!next) break
     if (next.value !== undefined) best = { value: next.value, start: first.start, end: word.end, line: first.line, words: at - from + 1 }

@@ -219,8 +219,12 @@ test('no statement and no value reaches the log, not even when a statement fails
   await client.connect()
   const backend = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const sleeping = client.query(`SELECT pg_sleep(600), '${CANARY}'`)
-  process.kill(backend.rows[0]?.pid ?? 0, 'SIGKILL')
-  await expect(sleeping).rejects.toThrow()
+  const rejected = expect(sleeping).rejects.toThrow()
+  const pid = backend.rows[0]?.pid ?? 0
+  const active = `SELECT FROM pg_stat_activity WHERE pid = ${pid} AND wait_event = 'PgSleep'`
+  await waitUntil(async () => (await query(server.ownerUrl, active)).length === 1, 'the statement to run')
+  process.kill(pid, 'SIGKILL')
+  await rejected
   const log = () => readFileSync(join(dataDir, 'postgres.log'), 'utf8')
   await waitUntil(() => log().split('ready to accept connections').length === 3, 'the server to recover')
   expect(log()).toContain('was terminated by signal 9')

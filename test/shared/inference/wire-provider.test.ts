@@ -167,7 +167,7 @@ describe.each(Object.entries(PROVIDERS))('%s', (processor, create) => {
   test("the caller's abort stops the call and gives the caller's own reason", async () => {
     double.script({ kind: 'hang' })
     const controller = new AbortController()
-    const running = failure(provider().enrich([page('x')], controller.signal))
+    const running = failure(provider(3_600_000).enrich([page('x')], controller.signal))
     await expect.poll(() => double.requests.length).toBe(1)
     controller.abort(new AppError('STAGE_TIMEOUT'))
     expect((await running).code).toBe('STAGE_TIMEOUT')

@@ -1,0 +1,7 @@
+import type { Listener } from '../../shared/database/listen.ts'
+import type { UploadServices } from './upload.ts'
+
+/** What the routes of this service receive from whoever composes it. */
+export interface IngestServices extends UploadServices {
+  listener: Listener
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { startStandalone } from '../../services/standalone/app.ts'
+import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
+import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
+import { FINAL_STATUSES, type UploadAccepted } from '../../shared/contracts/document.ts'
+import { createApiKey } from '../../shared/database/api-keys.ts'
+import { openDatabase, withTenant } from '../../shared/database/connection.ts'
+import { createTenants } from '../../shared/database/tenants.ts'
+import { type Config, readConfig } from '../../shared/runtime/config.ts'
+import { createSqliteSearch } from '../../shared/search/sqlite.ts'
+import { testDatabase } from './postgres.ts'
+import { waitUntil } from './wait.ts'
+
+export interface Greffier {
+  readonly url: string
+  /** The first tenant's, with every scope. */
+  readonly apiKey: string
+  readonly dataDir: string
+  /** A request with the first tenant's key, unless `headers` names another. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
+  /** A GET, or a POST of JSON where there is a body. Throws, with what came instead, when the answer is not a success. */
+  json<Answer>(path: string, body?: unknown): Promise<Answer>
+  /** A raw upload; `query` holds options, as in `{ file_name: 'a.txt' }`. */
+  upload(body: BodyInit, query?: Record<string, string>, headers?: Record<string, string>): Promise<UploadAccepted>
+  /** Resolves with the document as the API shows it once its status is final. */
+  settled(documentId: string): Promise<DocumentJson>
+  /** A further tenant, and a key of it. */
+  addTenant(scopes?: readonly Scope[]): Promise<{ tenantId: string; apiKey: string }>
+  /** Rows as the owner of the database sees them, past row-level security. */
+  rows<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Row[]>
+  /** Everything that exists outside PostgreSQL: locators of originals, names of files that are being written. */
+  blobs(): Promise<{ originals: string[]; incoming: string[] }>
+  /** Points of a document that the search store holds. */
+  points(tenantId: string, documentId: string): Promise<number>
+  /** Stops the system alone; `close` then removes the rest. */
+  stop(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The part of the answer that tests read. */
+export interface DocumentJson {
+  document_id: string
+  status: string
+  error_code: string | null
+  revision: number
+  media_type: string
+  bytes: number
+  type: string | null
+  language: string | null
+  file_name: string | null
+  metadata: Record<string, string>
+  stages: { stage: string; status: string; starts: number; started_at: string | null; finished_at: string | null }[]
+  pages: { number: number; method: string; characters: number; reason: string | null }[]
+  fields: Record<string, { value: string; status: string; evidence: { page: number; start: number; end: number; quote: string }[] }>
+}
+
+/** The whole system in this process, over a database of its own on the run's server, on a free port and a new data folder. */
+export async function startGreffier(overrides: Partial<Config> = {}): Promise<Greffier> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'greffier-e2e-'))
+  const server = await testDatabase()
+  const masterKey = randomBytes(32)
+  const config = {
+    ...readConfig({}),
+    DATA_DIR: dataDir,
+    PORT: 0,
+    LOG_LEVEL: 'silent' as const,
+    DATABASE_URL: server.serviceUrl,
+    DATABASE_OWNER_URL: server.ownerUrl,
+    MASTER_KEY: masterKey,
+    ...overrides,
+  }
+  const system = await startStandalone(config)
+  const { url, apiKey } = system
+  const owner = new Client({ connectionString: server.ownerUrl, options: '-c search_path=greffier' })
+  await owner.connect()
+  const database = openDatabase(server.serviceUrl, (error) => {
+    throw error
+  })
+  const tenants = createTenants(database, masterKey)
+  const search = createSqliteSearch({ path: join(dataDir, 'search.sqlite') })
+  const originals = createFilesystemBlobs(join(dataDir, 'blobs'))
+
+  const fetchIt = (path: string, init: RequestInit = {}) =>
+    fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } })
+  const json = async <Answer>(path: string, body?: unknown): Promise<Answer> => {
+    const init =
+      body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    return succeeded(await fetchIt(path, init))
+  }
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= system.close()
+    return stopped
+  }
+  return {
+    url,
+    apiKey,
+    dataDir,
+    fetch: fetchIt,
+    json,
+    upload: async (body, query = {}, headers = {}) =>
+      succeeded(await fetchIt(`/v1/documents?${new URLSearchParams(query)}`, { method: 'POST', body, headers })),
+    settled: async (documentId) => {
+      await waitUntil(async () => {
+        const [row] = await owner.query('SELECT status FROM documents WHERE id = $1', [documentId]).then(({ rows }) => rows)
+        return FINAL_STATUSES.includes(row?.status)
+      }, `document ${documentId} to be completed`)
+      return json(`/v1/documents/${documentId}`)
+    },
+    addTenant: async (scopes = SCOPES) => {
+      const tenantId = await tenants.create('another')
+      const created = await withTenant(database, tenantId, (tx) => createApiKey(tx, tenantId, 'test', scopes))
+      return { tenantId, apiKey: created.api_key }
+    },
+    rows: async (statement, values = []) => (await owner.query(statement, [...values])).rows,
+    blobs: async () => ({
+      originals: await Array.fromAsync(originals.list()),
+      incoming: await readdir(join(dataDir, 'blobs/incoming')),
+    }),
+    points: (tenant_id, document_id) => search.countDocument({ tenant_id, document_id }),
+    stop,
+    close: async () => {
+      await stop()
+      await search.close()
+      await database.destroy()
+      await owner.end()
+      await server.close()
+      rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 })
+    },
+  }
+}
+
+async function succeeded<Answer>(response: Response): Promise<Answer> {
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.status} ${text}`)
+  return JSON.parse(text) as Answer
+}
