@@ -4,7 +4,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { UploadAccepted } from '../../shared/contracts/document.ts'
-import { AppError } from '../../shared/contracts/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/contracts/errors.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { parseUploadOptions, UploadParameters } from './options.ts'
@@ -90,12 +90,30 @@ type Parts = AsyncIterator<Awaited<ReturnType<ReturnType<FastifyRequest['parts']
 async function nextFile(parts: Parts, fields: Record<string, unknown>): Promise<MultipartFile | null> {
   // Bounded by FORM_FIELDS_MAX: the parser fails on the field after the last allowed one.
   for (;;) {
-    const { value: part, done } = await parts.next()
-    if (done || !part) return null
+    const part = await nextPart(parts)
+    if (!part) return null
     if (part.type === 'file') return part
     if (Object.hasOwn(fields, part.fieldname)) throw new AppError('INVALID_REQUEST', `the field ${part.fieldname} is given twice`)
     fields[part.fieldname] = part.value
   }
+}
+
+/** What the parser has against a form is the client's fault, and an error of ours: the upload then removes what it has stored. */
+async function nextPart(parts: Parts) {
+  try {
+    const { value, done } = await parts.next()
+    return done ? null : value
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const [known, detail] = FORM_ERRORS[code] ?? ['INVALID_REQUEST', 'the form is not well-formed']
+    throw new AppError(known, detail, { cause: error })
+  }
+}
+
+const FORM_ERRORS: Readonly<Record<string, [ErrorCode, string]>> = {
+  FST_MP_PREMATURE_CLOSE: ['UPLOAD_ABORTED', 'the form ended early'],
+  FST_FILES_LIMIT: ['INVALID_REQUEST', 'one file a request'],
+  FST_FIELDS_LIMIT: ['INVALID_REQUEST', `at most ${FORM_FIELDS_MAX} fields`],
 }
 
 /** Destroying a request destroys its socket, and with it the answer that says why: whoever gives up on these bytes leaves the request alone. */

@@ -51,9 +51,11 @@ export function createUpload(services: UploadServices): Upload {
         locator: vault.locator(tenantId, documentId),
       }),
     )
+    let committing = false
     try {
       const stored = await vault.write({ tenantKey: tenantKeys.documents, tenantId, documentId, source: bytes })
       const options = await incoming.options()
+      committing = true
       const accepted = await withTenant(database, tenantId, (tx) =>
         accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options }),
       )
@@ -62,7 +64,7 @@ export function createUpload(services: UploadServices): Upload {
       return accepted
     } catch (error) {
       // A lost connection leaves open whether the transaction was committed: the bytes then stay, and the sweeper removes them if it was not.
-      if (error instanceof AppError && ERRORS[error.code].status < 500) await discard(services, tenantId, documentId)
+      if (!committing || (error instanceof AppError && ERRORS[error.code].status < 500)) await discard(services, tenantId, documentId)
       throw error
     }
   }

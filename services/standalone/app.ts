@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { AppError } from '../../shared/contracts/errors.ts'
 import { authenticate } from '../../shared/database/api-keys.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../shared/database/embedded.ts'
+import { type EmbeddedPostgres, type EmbeddedPostgresEvent, startEmbeddedPostgres } from '../../shared/database/embedded.ts'
 import type { Config } from '../../shared/runtime/config.ts'
 import { createFirstKey } from '../../shared/runtime/first-key.ts'
 import { createHttpServer } from '../../shared/runtime/http.ts'
-import { createLog } from '../../shared/runtime/log.ts'
+import { createLog, type Log } from '../../shared/runtime/log.ts'
 import { openPlatform, type Platform } from '../../shared/runtime/platform.ts'
 import { addCompliance } from '../compliance/app.ts'
 import { addIngest } from '../ingest/app.ts'
@@ -19,6 +19,8 @@ export interface Standalone {
   /** A key with every scope; on a new data folder the first one there is. */
   apiKey: string
   firstStart: boolean
+  /** Resolves with the reason when the system can no longer run: the embedded database server died too often to be restarted. */
+  failed: Promise<AppError>
   /** Stops taking requests, drains the workers, stops the database server. */
   close(): Promise<void>
 }
@@ -27,7 +29,15 @@ export interface Standalone {
 export async function startStandalone(config: Config): Promise<Standalone> {
   const log = createLog(config.LOG_LEVEL, 'standalone')
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 })
-  const postgres = config.DATABASE_URL === undefined ? await startEmbeddedPostgres({ dataDir: config.DATA_DIR }) : null
+  const postgres =
+    config.DATABASE_URL === undefined
+      ? await startEmbeddedPostgres({ dataDir: config.DATA_DIR, log: (event) => logDatabase(log, event) })
+      : null
+  const failed = new Promise<AppError>((resolve) => {
+    postgres?.onCrash((crash) => {
+      if (crash.outcome === 'given_up') resolve(crash.error)
+    })
+  })
   const closing: (() => Promise<void>)[] = postgres ? [() => postgres.stop()] : []
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step()
@@ -45,11 +55,15 @@ export async function startStandalone(config: Config): Promise<Standalone> {
     const url = await server.listen({ host: config.HOST, port: config.PORT })
     const keys = await openKey(platform, config.DATA_DIR)
     await writeLocal(config.DATA_DIR, { url, api_key: keys.apiKey })
-    return { url, ...keys, close }
+    return { url, ...keys, failed, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function logDatabase(log: Log, { event, ...figures }: EmbeddedPostgresEvent): void {
+  log[event === 'crashed' || event === 'given_up' ? 'error' : 'info'](figures, `embedded database server: ${event}`)
 }
 
 function databaseUrls(config: Config, postgres: EmbeddedPostgres | null) {

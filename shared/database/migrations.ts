@@ -204,7 +204,7 @@ const MIGRATIONS = [
     stage text NOT NULL,
     due_at timestamptz NOT NULL DEFAULT now()
   );
-  CREATE INDEX outbox_due ON outbox (due_at);
+  CREATE INDEX outbox_turn ON outbox (tenant_id, stage, due_at, id);
   CREATE INDEX outbox_document ON outbox (document_id, revision, stage);
   CREATE TABLE idempotency (
     tenant_id uuid NOT NULL REFERENCES tenants,

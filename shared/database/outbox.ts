@@ -26,19 +26,31 @@ export async function enqueue(tx: Tx, stage: Stage, job: Omit<StageJob, 'v'>, du
 }
 
 /**
- * Locks and returns what is due, one of each tenant in turn, so that a tenant with a million documents delays nobody else's first.
- * Rows that another dispatcher holds are passed over.
+ * Locks and returns at most `limit` jobs that are due, from every tenant and stage the same share: a tenant with a million documents delays nobody
+ * else's first, and a stage that is behind (`full`: it gets no more) delays no other. Rows that another dispatcher holds are passed over.
+ * Walks from one tenant and stage to the next in the index outbox_turn, so its cost grows with their number and not with the rows that wait.
  */
-export async function claimDue(tx: Tx, limit: number): Promise<DueJob[]> {
+export async function claimDue(tx: Tx, limit: number, full: readonly Stage[] = []): Promise<DueJob[]> {
   const { rows } = await sql<DueJob>`
-    SELECT o.id, o.tenant_id, o.document_id, o.revision, o.stage
-    FROM outbox o
-    JOIN (
-      SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS turn FROM outbox WHERE due_at <= now()
-    ) due ON due.id = o.id
-    ORDER BY due.turn, o.id
-    LIMIT ${limit}
-    FOR UPDATE OF o SKIP LOCKED`.execute(tx)
+    WITH RECURSIVE line AS (
+      (SELECT tenant_id, stage, due_at FROM outbox ORDER BY tenant_id, stage, due_at LIMIT 1)
+      UNION ALL
+      SELECT following.* FROM line, LATERAL (
+        SELECT o.tenant_id, o.stage, o.due_at FROM outbox o WHERE (o.tenant_id, o.stage) > (line.tenant_id, line.stage)
+        ORDER BY o.tenant_id, o.stage, o.due_at LIMIT 1
+      ) following
+    ), open AS MATERIALIZED (
+      SELECT * FROM line WHERE due_at <= now() AND stage <> ALL (${[...full]}::text[]) ORDER BY random() LIMIT ${limit}
+    )
+    SELECT due.id, due.tenant_id, due.document_id, due.revision, due.stage
+    FROM open, LATERAL (
+      SELECT o.* FROM outbox o WHERE o.tenant_id = open.tenant_id AND o.stage = open.stage AND o.due_at <= now()
+      ORDER BY o.due_at, o.id
+      LIMIT (SELECT ceil(${limit}::numeric / count(*)) FROM open)
+      FOR UPDATE SKIP LOCKED
+    ) due
+    ORDER BY row_number() OVER (PARTITION BY due.tenant_id, due.stage ORDER BY due.due_at, due.id), due.id
+    LIMIT ${limit}`.execute(tx)
   return rows
 }
 

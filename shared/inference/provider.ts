@@ -1,5 +1,4 @@
 import type { Enrichment, Page } from '../contracts/extraction.ts'
-import type { Answer } from '../contracts/retrieval.ts'
 
 export const TASKS = ['enrich', 'embed', 'answer'] as const
 export type Task = (typeof TASKS)[number]
@@ -54,5 +53,3 @@ export interface Provider {
   embed(texts: readonly string[], signal: AbortSignal): Promise<ProviderResult<Float32Array[]>>
   answer(question: string, passages: readonly Passage[], signal: AbortSignal): Promise<ProviderResult<AnswerDraft>>
 }
-
-export type GeneratedBy = Answer['generated_by']

@@ -43,7 +43,7 @@ export function startDispatcher(options: { database: Database; publisher: Publis
       woken = false
       try {
         const published = await dispatchOnce(database, publisher)
-        if (published < BATCH_JOBS && !woken && !closed) await sleep(POLL_MS)
+        if (published === 0 && !woken && !closed) await sleep(POLL_MS)
       } catch (error) {
         log.warn(errorFields(error), 'dispatch failed; the outbox keeps the jobs')
         if (!closed) await sleep(FAILURE_PAUSE_MS)
@@ -61,13 +61,13 @@ export function startDispatcher(options: { database: Database; publisher: Publis
   }
 }
 
-/** Publishes at most one batch; returns how many jobs it was. */
+/** Publishes at most one batch; returns how many jobs it was. A stage whose queue is full waits, and nothing waits behind it. */
 export async function dispatchOnce(database: Database, publisher: Publisher): Promise<number> {
   return withSystem(database, async (tx) => {
     const due = await claimDue(tx, BATCH_JOBS)
     if (due.length === 0) return 0
-    const full = due.length === BATCH_JOBS ? await fullStages(publisher) : new Set<Stage>()
-    const admitted = due.filter((job) => !full.has(job.stage))
+    const full = await fullStages(publisher)
+    const admitted = full.length === 0 ? due : await claimDue(tx, BATCH_JOBS, full)
     if (admitted.length === 0) return 0
     await publisher.publish(admitted)
     await deletePublished(tx, admitted)
@@ -75,7 +75,7 @@ export async function dispatchOnce(database: Database, publisher: Publisher): Pr
   })
 }
 
-async function fullStages(publisher: Publisher): Promise<Set<Stage>> {
-  const depths = await Promise.all(STAGES.map(async (stage) => [stage, await publisher.waiting(stage)] as const))
-  return new Set(depths.filter(([, waiting]) => waiting >= QUEUE_DEPTH_MAX).map(([stage]) => stage))
+async function fullStages(publisher: Publisher): Promise<Stage[]> {
+  const depths = await Promise.all(STAGES.map(async (stage) => ({ stage, waiting: await publisher.waiting(stage) })))
+  return depths.filter(({ waiting }) => waiting >= QUEUE_DEPTH_MAX).map(({ stage }) => stage)
 }

@@ -20,7 +20,9 @@ export interface LogFields {
   durationMs?: number
   count?: number
   port?: number
-  signal?: string
+  signal?: string | null
+  exitCode?: number | null
+  crashes?: number
   pid?: number
   backend?: string
 }

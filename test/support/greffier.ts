@@ -8,6 +8,7 @@ import { startStandalone } from '../../services/standalone/app.ts'
 import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
 import { FINAL_STATUSES, type UploadAccepted } from '../../shared/contracts/document.ts'
+import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
 import { createApiKey } from '../../shared/database/api-keys.ts'
 import { openDatabase, withTenant } from '../../shared/database/connection.ts'
 import { createTenants } from '../../shared/database/tenants.ts'
@@ -29,6 +30,10 @@ export interface Greffier {
   upload(body: BodyInit, query?: Record<string, string>, headers?: Record<string, string>): Promise<UploadAccepted>
   /** Resolves with the document as the API shows it once its status is final. */
   settled(documentId: string): Promise<DocumentJson>
+  /** Erases a document; resolves when a first pass over every store is on record. */
+  erase(documentId: string): Promise<void>
+  /** The document's record, oldest first. */
+  record(documentId: string): Promise<ProcessingEvent[]>
   /** A further tenant, and a key of it. */
   addTenant(scopes?: readonly Scope[]): Promise<{ tenantId: string; apiKey: string }>
   /** Rows as the owner of the database sees them, past row-level security. */
@@ -88,10 +93,10 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   const fetchIt = (path: string, init: RequestInit = {}) =>
     fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } })
   const json = async <Answer>(path: string, body?: unknown): Promise<Answer> => {
-    const init =
-      body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+    const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
     return succeeded(await fetchIt(path, init))
   }
+  const record = async (documentId: string) => (await json<DocumentRecord>(`/v1/documents/${documentId}/record`)).events
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= system.close()
@@ -111,6 +116,11 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
         return FINAL_STATUSES.includes(row?.status)
       }, `document ${documentId} to be completed`)
       return json(`/v1/documents/${documentId}`)
+    },
+    record,
+    erase: async (documentId) => {
+      await succeeded(await fetchIt(`/v1/documents/${documentId}`, { method: 'DELETE' }))
+      await waitUntil(async () => (await record(documentId)).some((event) => event.operation === 'Erase'), `${documentId} to be erased`)
     },
     addTenant: async (scopes = SCOPES) => {
       const tenantId = await tenants.create('another')

@@ -5,7 +5,7 @@ import { CliError } from '../cli-error.ts'
 import type { Client } from '../client.ts'
 import type { CommandContext } from '../context.ts'
 import { type StartStandalone, withEmbedded } from '../embedded.ts'
-import { eraseAndWait, isErased } from '../erasure.ts'
+import { emptiedStores, eraseAndWait, isErased } from '../erasure.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { answerFault, documentFault } from '../expectations.ts'
 import { printAnswer, printNotice } from '../print/answer.ts'
@@ -136,14 +136,16 @@ async function showErasure(
 ): Promise<Demo['erased']> {
   const before = await countHits(client, id, query)
   output.line(`  before   a search for ${quoted(query)} finds it ${before === 1 ? 'once' : `${before} times`}`)
-  await eraseAndWait(client, id)
+  const event = await eraseAndWait(client, id)
   const foundAfter = (await countHits(client, id, query)) + (await countReadable(client, id))
   const gone = await isErased(client, id)
   const verdict = foundAfter === 0 ? output.paint('green', 'gone') : output.paint('red', `found ${foundAfter} times`)
   output.line(`  after    the same search, its text and its content: ${verdict}; GET answers ${gone ? '410 Gone' : 'as before'}`)
+  if (event) output.line(`  emptied  ${clean(emptiedStores(event))}, each read back afterwards`)
   output.line(`  kept     its record, now ${countText((await client.record(id)).events.length, 'event')}, without content\n`)
   if (before === 0) faults.push('the search did not find the document before its erasure')
   if (foundAfter > 0) faults.push(`the erased document was found ${foundAfter} times`)
+  if (!event?.stores.length) faults.push('the record does not say which stores the erasure emptied')
   if (!gone) faults.push('the erased document still answers')
   return { document_id: id, found_after: foundAfter }
 }

@@ -5,6 +5,7 @@ import { alignRows } from './table.ts'
 import { clean, countText, languageText, quoted, secondsText, shorten } from './text.ts'
 
 const VALUE_CHARACTERS_MAX = 44
+const EVIDENCE_CHARACTERS_MAX = 72
 
 type Printable = Pick<DocumentView, 'status' | 'error_code' | 'type' | 'language' | 'fields'> & {
   document_id: string | null
@@ -50,5 +51,5 @@ function fieldRow(name: string, field: Field): string[] {
 }
 
 function evidenceText(evidence: Evidence | undefined): string {
-  return evidence ? `p. ${evidence.page}  ${quoted(evidence.quote)}` : ''
+  return evidence ? `p. ${evidence.page}  ${quoted(evidence.quote, EVIDENCE_CHARACTERS_MAX)}` : ''
 }

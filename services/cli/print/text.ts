@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 
 const KB = 1_000
-const QUOTE_CHARACTERS_MAX = 160
+const QUOTE_CHARACTERS_MAX = 400
 
 /**
  * Text of a document or a server, safe for a terminal: no escape sequences, control characters or characters that reorder the line
@@ -23,8 +23,8 @@ export function shorten(text: string, charactersMax: number): string {
 }
 
 /** A quote on one line, in quotation marks. */
-export function quoted(text: string): string {
-  return `“${shorten(clean(text), QUOTE_CHARACTERS_MAX)}”`
+export function quoted(text: string, charactersMax = QUOTE_CHARACTERS_MAX): string {
+  return `“${shorten(clean(text), charactersMax)}”`
 }
 
 export function bytesText(bytes: number): string {

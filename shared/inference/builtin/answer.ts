@@ -15,13 +15,17 @@ const CITATIONS_MAX = 3
 const FURTHER_SHARE = 0.8
 
 /** Abstains below. Share of the question's weighted words in the best sentence and its neighbours; measured on XQuAD, see eval. */
-const SUPPORT_MIN = 0.45
+const SUPPORT_MIN = 0.4
+
+/** Of two or three words one is soon met by chance: "Who is managing director of X?" finds every managing director. */
+const SHORT_QUESTION_TERMS = 3
+const SHORT_SUPPORT_MIN = 0.55
 
 /** How much the words around a sentence say for it. */
 const NEIGHBOUR_WEIGHT = 0.3
 const PASSAGE_WEIGHT = 0.15
 /** Names of the document's subject stand in its passage, not in each sentence. */
-const PASSAGE_SUPPORT = 0.3
+const PASSAGE_SUPPORT = 0.5
 const KIND_BONUS = 0.12
 
 /** An inflected or compound form against the word itself. */
@@ -38,7 +42,8 @@ export function answerFromPassages(question: string, passages: readonly Passage[
   const kind = answerKind(question, detectLanguage(question) ?? mainLanguage(read))
   const scored = read.flatMap((passage) => scorePassage(passage, terms, kind)).sort((a, b) => b.score - a.score)
   const [best] = scored
-  if (!best || best.support < SUPPORT_MIN) return { answer: null, citations: [] }
+  if (!best || best.support < (terms.length <= SHORT_QUESTION_TERMS ? SHORT_SUPPORT_MIN : SUPPORT_MIN))
+    return { answer: null, citations: [] }
   const chosen = scored.filter((sentence) => sentence.score >= FURTHER_SHARE * best.score).slice(0, CITATIONS_MAX)
   const citations = chosen.map(({ ref, quote }) => ({ ref, quote }))
   return { answer: citations.map(({ quote }) => quote.replace(/\s+/g, ' ')).join(' '), citations }

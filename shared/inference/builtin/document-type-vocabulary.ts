@@ -254,7 +254,8 @@ export const TYPE_VOCABULARY: Readonly<Record<Recognised, { names: readonly stri
       ...[
         'veuillez agreer',
         'je vous prie d agreer',
-        'prions d agreer', 'prie d agreer',
+        'prions d agreer',
+        'prie d agreer',
         'cordialement',
         'salutations distinguees',
         'estimado',

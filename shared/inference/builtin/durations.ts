@@ -43,7 +43,24 @@ const NUMBERS: ReadonlyMap<string, number> = new Map(NUMBER_WORDS.flatMap((words
 
 const UNITS: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    D: ['day', 'days', 'tag', 'tage', 'tagen', 'jour', 'jours', 'dia', 'dias', 'giorno', 'giorni', 'dag', 'dagen', 'werktage', 'werktagen', 'kalendertage'],
+    D: [
+      'day',
+      'days',
+      'tag',
+      'tage',
+      'tagen',
+      'jour',
+      'jours',
+      'dia',
+      'dias',
+      'giorno',
+      'giorni',
+      'dag',
+      'dagen',
+      'werktage',
+      'werktagen',
+      'kalendertage',
+    ],
     W: ['week', 'weeks', 'woche', 'wochen', 'semaine', 'semaines', 'semana', 'semanas', 'settimana', 'settimane', 'weken'],
     M: ['month', 'months', 'monat', 'monate', 'monaten', 'monats', 'mois', 'mes', 'meses', 'mese', 'mesi', 'maand', 'maanden'],
     Y: ['year', 'years', 'jahr', 'jahre', 'jahren', 'jahres', 'an', 'ans', 'annee', 'annees', 'ano', 'anos', 'anno', 'anni', 'jaar'],

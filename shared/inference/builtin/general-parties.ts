@@ -16,7 +16,10 @@ const LINES_TO_NAME_MAX = 4
  * The first two parties: after their roles ("Employer: …"), after "between … and …"; these are `verified`. Else the first companies named, whose part
  * in the document nothing says: `unverified`.
  */
-export function findGeneralParties(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): [FoundField | null, FoundField | null] {
+export function findGeneralParties(
+  pages: readonly ReadPage[],
+  labels: readonly Label<GeneralLabel>[],
+): [FoundField | null, FoundField | null] {
   const told = distinct(pages, preamble(labels))
   const spans = told.length === 2 ? told : distinct(pages, [...told, ...byRole(labels)])
   if (spans.length === 2) return [named(pages, spans[0], 'verified'), named(pages, spans[1], 'verified')]
@@ -45,10 +48,15 @@ function preamble(labels: readonly Label<GeneralLabel>[]): Span[] {
 /** The company, or the capitalised run of words, that the text at `from` begins with. */
 function nameFrom(page: ReadPage, from: number): Span | null {
   const ahead = page.text.slice(from, from + PARTY_LENGTH_MAX)
-  const lead = new RegExp(`^[\\s:*_("„“«]*(?:(?:the company|der Firma|die Firma|der|die|dem|la société|la empresa|la società|il signor|Herrn?|Frau|Mr\\.?|Ms\\.?|M\\.|Mme|de heer|mevrouw|\\(?[1A]\\)|1\\.)[\\s*_]+){0,${LINES_TO_NAME_MAX}}`, 'u').exec(ahead)?.[0].length ?? 0
+  const lead =
+    new RegExp(
+      `^[\\s:*_("„“«]*(?:(?:the company|der Firma|die Firma|der|die|dem|la société|la empresa|la società|il signor|Herrn?|Frau|Mr\\.?|Ms\\.?|M\\.|Mme|de heer|mevrouw|\\(?[1A]\\)|1\\.)[\\s*_]+){0,${LINES_TO_NAME_MAX}}`,
+      'u',
+    ).exec(ahead)?.[0].length ?? 0
   const line = ahead.slice(lead).split('\n', 1)[0] ?? ''
   const company = findCompanies(oneLine(page.number, line))[0]
-  if (company && company.span.start <= 2) return { page: page.number, start: from + lead + company.span.start, end: from + lead + company.span.end }
+  if (company && company.span.start <= 2)
+    return { page: page.number, start: from + lead + company.span.start, end: from + lead + company.span.end }
   const name = /^\p{Lu}[\p{L}'’.-]*(?: (?:de|du|des|di|da|van|von|der|den|\p{Lu}[\p{L}'’.-]*)){1,5}/u.exec(line)?.[0].replace(/[.\s]+$/, '')
   return name ? { page: page.number, start: from + lead, end: from + lead + name.length } : null
 }

@@ -49,7 +49,9 @@ function title(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
   if (!page) return null
   const told = subject(page, labels) ?? heading(page) ?? findTitle(page)
   if (told) return named(page, told, 'verified')
-  const short = page.lines.slice(0, 5).find((line) => line.text.length <= 80 && /\p{L}{3}/u.test(line.text) && !/[.,;:]$|@|\d{5}/.test(line.text))
+  const short = page.lines
+    .slice(0, 5)
+    .find((line) => line.text.length <= 80 && /\p{L}{3}/u.test(line.text) && !/[.,;:]$|@|\d{5}/.test(line.text))
   return short ? named(page, { page: page.number, start: short.start, end: short.end }, 'unverified') : null
 }
 
@@ -84,7 +86,8 @@ function documentDate(pages: readonly ReadPage[], labels: readonly Label<General
   for (const [index, label] of labels.entries()) {
     if (label.kind !== 'document_date') continue
     const [found] = valuesOf(labels, index, dates.get(label.page) ?? [])
-    if (found && !/[\p{Ll}]{3,}.*\p{Ll}{3,}/u.test(label.page.text.slice(label.end, found.value.span.start))) return dateField(found.value, true)
+    if (found && !/[\p{Ll}]{3,}.*\p{Ll}{3,}/u.test(label.page.text.slice(label.end, found.value.span.start)))
+      return dateField(found.value, true)
   }
   const page = pages[0]
   const early = page ? (dates.get(page) ?? []).filter((date) => date.span.start < DATE_WITHIN) : []
@@ -118,7 +121,9 @@ function phone(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
     const local = label.kind === 'phone' ? findLocalPhone(label.page, label.end) : null
     if (local) return checked(local)
   }
-  return first(pages, (page) => findPhones(page).filter((found) => !/fax\W*$/i.test(page.text.slice(Math.max(0, found.span.start - 12), found.span.start))))
+  return first(pages, (page) =>
+    findPhones(page).filter((found) => !/fax\W*$/i.test(page.text.slice(Math.max(0, found.span.start - 12), found.span.start))),
+  )
 }
 
 function iban(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
@@ -137,7 +142,12 @@ function vatId(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
 }
 
 /** A number that fails its checksum is only one of its kind where a label says so. Valid ones first. */
-function withLabelOrChecksum(page: ReadPage, labels: readonly Label<GeneralLabel>[], kinds: readonly GeneralLabel[], found: FoundIdentifier[]): FoundIdentifier[] {
+function withLabelOrChecksum(
+  page: ReadPage,
+  labels: readonly Label<GeneralLabel>[],
+  kinds: readonly GeneralLabel[],
+  found: FoundIdentifier[],
+): FoundIdentifier[] {
   const near = (candidate: FoundIdentifier) => {
     const line = lineAt(page.lines, candidate.span.start)
     return labels.some((label) => kinds.includes(label.kind) && label.page === page && line - label.line >= 0 && line - label.line <= 1)
@@ -170,7 +180,9 @@ const DEADLINE_DISTANCE_MAX = 25
 function deadline(labels: readonly Label<GeneralLabel>[], dates: DatesByPage, kind: GeneralLabel): FoundField | null {
   for (const label of labels) {
     if (label.kind !== kind) continue
-    const date = (dates.get(label.page) ?? []).find(({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX)
+    const date = (dates.get(label.page) ?? []).find(
+      ({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX,
+    )
     if (date) return dateField(date, true)
   }
   return null

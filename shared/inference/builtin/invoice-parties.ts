@@ -127,7 +127,9 @@ function afterNameLabel({ page, label, lineEnd }: Section, labels: readonly Labe
 function firstPlainLine({ page, label, lineEnd }: Section, labels: readonly Label<InvoiceLabel>[]): Span | null {
   for (const line of page.lines.slice(label.line + 1, lineEnd)) {
     if (/^[^:]{1,40}:(?:\s|$)/.test(line.text)) continue
-    const first = labels.find((other) => other.page === page && other.start >= line.start && other.start <= line.start + 2 && !NAME_WORDS.has(other.kind))
+    const first = labels.find(
+      (other) => other.page === page && other.start >= line.start && other.start <= line.start + 2 && !NAME_WORDS.has(other.kind),
+    )
     if (!first) return nameIn(page, line.start, line.end, labels)
   }
   return null

@@ -58,7 +58,12 @@ function issueDate(labels: readonly Label<InvoiceLabel>[], dates: ByPage<FoundDa
   const bare = labels.filter((label) => label.kind !== 'date' || isLineHead(label))
   const told =
     dateBy('issue_date', labels, dates) ??
-    (bare[0] && dateBy('date', bare.filter((label) => label.page === bare[0]?.page), dates)) ??
+    (bare[0] &&
+      dateBy(
+        'date',
+        bare.filter((label) => label.page === bare[0]?.page),
+        dates,
+      )) ??
     inTitleLine(labels, dates, 0) ??
     dateBy('date', labels, dates) ??
     inTitleLine(labels, dates, TITLE_LINES)

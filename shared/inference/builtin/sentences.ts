@@ -20,7 +20,9 @@ const WRAPPED_LENGTH_MIN = 45
  * numbers end nothing.
  */
 export function splitSentences(text: string): Sentence[] {
-  return splitBlocks(text).flatMap((block) => splitBlock(text, block)).flatMap((sentence) => cutLong(text, sentence))
+  return splitBlocks(text)
+    .flatMap((block) => splitBlock(text, block))
+    .flatMap((sentence) => cutLong(text, sentence))
 }
 
 /** A line that begins so begins something new: list marks, clause numbers, headings, table rows, quoted mail. */

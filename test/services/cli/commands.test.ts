@@ -61,9 +61,10 @@ describe('commands over a running server', () => {
     expect(code).toBe(0)
   })
 
-  test('erase waits until the document is gone; its record can still be read', async () => {
+  test('erase waits until the stores are empty; its record can still be read', async () => {
     const { url, ids } = await filled()
     expect(JSON.parse((await runCli(['erase', ids[1], '--json'], { url })).stdout)).toEqual({ document_id: ids[1], status: 'erased' })
+    expect((await runCli(['erase', ids[2]], { url })).stdout).toContain('erased from sqlite')
     const shown = await runCli(['show', ids[1], '--json'], { url })
     expect(JSON.parse(shown.stdout).error.code).toBe('DOCUMENT_ERASED')
     expect(shown.code).toBe(66)

@@ -147,6 +147,7 @@ describe('demo', () => {
       expect(stdout()).toContain('one.txt, page 1  “Die Kündigungsfrist beträgt drei Monate.”  verified')
       expect(stdout()).toContain('no language model wrote this')
       expect(stdout()).toMatch(/Collect +upload +completed +letters +builtin/)
+      expect(stdout()).toContain('emptied  sqlite')
       expect(stdout()).toContain('gone; GET answers 410 Gone')
       expect(stdout()).toContain('everything as expected')
     })

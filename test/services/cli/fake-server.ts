@@ -194,7 +194,7 @@ function answerOf(question: string, live: readonly Stored[], inventive: boolean)
   })
 }
 
-function recordOf({ view }: Stored): DocumentRecord {
+function recordOf({ view, erased }: Stored): DocumentRecord {
   const event: ProcessingEvent = {
     schema: 'greffier.event/1',
     event_id: randomUUID(),
@@ -223,7 +223,8 @@ function recordOf({ view }: Stored): DocumentRecord {
     error_code: null,
     duration_ms: 1,
   }
-  return DocumentRecord.parse({ document_id: view.document_id, events: [event] })
+  const erasure = { ...event, operation: 'Erase', step: 'erase', stores: [{ store: 'sqlite', kind: 'points', remaining: 0 }] }
+  return DocumentRecord.parse({ document_id: view.document_id, events: erased ? [event, erasure] : [event] })
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

@@ -36,7 +36,10 @@ export function startCli(args: readonly string[], { url, env = {}, cwd }: CliRun
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  const exited = new Promise<Finished>((done) => child.on('close', (code) => done({ code, stdout, stderr })))
+  // Not the child's own 'close', which does not come after child.disconnect().
+  const ended = [child.stdout, child.stderr].map((stream) => new Promise((done) => stream?.on('close', done)))
+  const exitCode = new Promise<number | null>((done) => child.on('exit', done))
+  const exited = Promise.all([exitCode, ...ended]).then(([code]): Finished => ({ code, stdout, stderr }))
   return { child, exited, stdout: () => stdout, stderr: () => stderr }
 }
 

@@ -2,9 +2,12 @@ import { compile, type FormatCallback, type HtmlToTextOptions } from 'html-to-te
 import { clean } from './clean.ts'
 import { decode } from './decode.ts'
 import { Failure } from './failure.ts'
+import { nestsDeeper } from './nesting.ts'
 
 /** Deeper than any document that somebody wrote; the converter recurses, and the stack of V8 ends between 1,200 and 3,000. */
 const DEPTH_MAX = 1_000
+/** The parser is not started above this; between the two the converter finds out how deep it really is. */
+const DEPTH_ESTIMATE_MAX = 10_000
 /** Stands where the converter stops at DEPTH_MAX. `clean` takes it from the input, so it can't come from there. */
 const CUT_MARK = '\u0000'
 const CHARSET_SEARCH_BYTES = 1_024
@@ -69,7 +72,9 @@ const convert = compile(OPTIONS)
  * Throws Failure EXTRACTION_LIMIT for elements nested deeper than DEPTH_MAX, because text below it would be lost.
  */
 export function readHtml(bytes: Uint8Array): string {
-  const text = convert(clean(decode(bytes, declaredCharset(bytes))))
+  const html = clean(decode(bytes, declaredCharset(bytes)))
+  if (nestsDeeper(html, DEPTH_ESTIMATE_MAX)) throw new Failure('EXTRACTION_LIMIT')
+  const text = convert(html)
   if (text.includes(CUT_MARK)) throw new Failure('EXTRACTION_LIMIT')
   return clean(text).replace(/[ \t]+$/gm, '')
 }

@@ -1,0 +1,53 @@
+import { setImmediate } from 'node:timers/promises'
+import type { CallFacts, Provider } from '../provider.ts'
+import { answerFromPassages } from './answer.ts'
+import { embedText } from './embed.ts'
+import { enrichByRules } from './enrich.ts'
+
+const MODELS = { chat: 'greffier-rules-1', embed: 'greffier-hash-512-1' } as const
+
+/** Texts embedded before the event loop gets its turn: a worker must renew its locks meanwhile. About 3 ms each. */
+const TEXTS_PER_TURN = 8
+
+/**
+ * Rules, checksums and hashing in this process: deterministic, offline, no language model, and it says so. What it reads is bounded, so one call
+ * holds the event loop for well under a second whatever it is given.
+ * `tokensIn` and `tokensOut` count words parted by white space: all that came in, and those of the answer.
+ * Throws nothing of its own; a `signal` that has aborted rejects with its reason.
+ */
+export function createBuiltinProvider(): Provider {
+  return {
+    processor: 'builtin',
+    languageModel: false,
+    endpoint: 'in-process',
+    region: 'local',
+    models: MODELS,
+    enrich: async (pages, signal) => {
+      signal.throwIfAborted()
+      return { value: enrichByRules(pages), facts: facts(MODELS.chat, words(pages.map((page) => page.text)), 0) }
+    },
+    embed: async (texts, signal) => {
+      const vectors: Float32Array[] = []
+      for (const [index, text] of texts.entries()) {
+        if (index % TEXTS_PER_TURN === 0) await setImmediate()
+        signal.throwIfAborted()
+        vectors.push(embedText(text))
+      }
+      return { value: vectors, facts: facts(MODELS.embed, words(texts), 0) }
+    },
+    answer: async (question, passages, signal) => {
+      signal.throwIfAborted()
+      const value = answerFromPassages(question, passages)
+      const read = words([question, ...passages.map((passage) => passage.text)])
+      return { value, facts: facts(MODELS.chat, read, words([value.answer ?? ''])) }
+    },
+  }
+}
+
+function facts(modelReturned: string, tokensIn: number, tokensOut: number): CallFacts {
+  return { modelReturned, tokensIn, tokensOut, requestId: null }
+}
+
+function words(texts: readonly string[]): number {
+  return texts.reduce((total, text) => total + (text.match(/\S+/g)?.length ?? 0), 0)
+}
