@@ -33,12 +33,13 @@ const REMOVAL_RETRIES_MAX = 5
  * the folder removed after success, error and interruption. Only a second Ctrl-C goes ahead of the stopping; the folder goes even then.
  */
 export async function withEmbedded<T>(context: CommandContext, start: StartStandalone, work: (client: Client) => Promise<T>): Promise<T> {
-  context.interrupted.throwIfAborted()
   const dataDir = await mkdtemp(join(tmpdir(), 'greffier-'))
   const removeNow = () => rmSync(dataDir, { recursive: true, force: true })
   process.once('exit', removeNow)
   try {
-    const server = await start({ dataDir, port: 0, host: '127.0.0.1', logLevel: quietLevel(context.config.logLevel) })
+    const server = await startUnlessInterrupted(context.interrupted, () =>
+      start({ dataDir, port: 0, host: '127.0.0.1', logLevel: quietLevel(context.config.logLevel) }),
+    )
     try {
       context.interrupted.throwIfAborted()
       return await work(createClient(server, context.interrupted))
@@ -48,6 +49,17 @@ export async function withEmbedded<T>(context: CommandContext, start: StartStand
   } finally {
     await rm(dataDir, { recursive: true, force: true, maxRetries: REMOVAL_RETRIES_MAX })
     process.off('exit', removeNow)
+  }
+}
+
+/** A Ctrl-C during the start also reaches what is being started, which then fails: the interruption is the reason to tell, not that. */
+export async function startUnlessInterrupted(interrupted: AbortSignal, start: () => Promise<Standalone>): Promise<Standalone> {
+  interrupted.throwIfAborted()
+  try {
+    return await start()
+  } catch (error) {
+    interrupted.throwIfAborted()
+    throw error
   }
 }
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { DocumentStatus, DocumentView, UploadAccepted } from '../../shared/contracts/document.ts'
 import type { Field } from '../../shared/contracts/extraction.ts'
@@ -46,7 +47,7 @@ export async function submitFiles(
   options: { wait: boolean; stderr: Writable },
 ): Promise<Submission[]> {
   const board = createProgressBoard(options.stderr, files.length)
-  const lines = files.map((file) => board.add(file.path))
+  const lines = files.map((file) => board.add(basename(file.path)))
   const submissions: Submission[] = []
   const queue = files.entries()
   const takeTurns = async () => {

@@ -26,7 +26,11 @@ type Progress = {
 
 /** Server-sent events (WHATWG HTML, 9.2): one `progress` event at once, one a change, and the end of the stream after a final status. */
 export function addProgressRoute(server: HttpServer, { database, listener }: IngestServices): void {
-  let followers = 0
+  const followers = new Set<ServerResponse>()
+  // A follower may wait for minutes; whoever stops the server does not wait for it.
+  server.addHook('preClose', async () => {
+    for (const response of followers) response.end()
+  })
   server.get(
     '/v1/documents/:id/progress',
     {
@@ -35,11 +39,13 @@ export function addProgressRoute(server: HttpServer, { database, listener }: Ing
     },
     async ({ identity, params }, reply) => {
       const first = await readProgress(database, identity.tenantId, params.id)
-      if (followers >= FOLLOWERS_MAX) throw new AppError('UNAVAILABLE', 'too many followers', { retryAfterSeconds: 5 })
-      followers++
+      if (followers.size >= FOLLOWERS_MAX) throw new AppError('UNAVAILABLE', 'too many followers', { retryAfterSeconds: 5 })
       reply.hijack()
       const response = reply.raw
-      response.on('close', () => followers--)
+      // It left while we looked: its close was heard by nobody and does not come again.
+      if (response.destroyed) return
+      followers.add(response)
+      response.on('close', () => followers.delete(response))
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
       follow(
         response,

@@ -65,7 +65,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
       const row = await withTenant(database, identity.tenantId, (tx) => findDocument(tx, params.id))
       const { plain } = await vault.read({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
-      await withTenant(database, identity.tenantId, (tx) => recordRead(tx, row, 'content'))
+      await withTenant(database, identity.tenantId, (tx) => recordRead(tx, row, row.revision, 'content'))
       reply.header('content-disposition', `attachment; filename="${row.id}.${EXTENSION[row.media_type]}"`)
       return reply.type(row.media_type).send(plain)
     },
@@ -82,7 +82,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
         const revision = row.live_revision ?? row.revision
         const pages = await readPages(tx, { tenant_id: row.tenant_id, document_id: row.id, revision }, keys)
         if (pages.length === 0) throw new AppError('DOCUMENT_NOT_READY', 'its text has not been extracted')
-        await recordRead(tx, row, 'text')
+        await recordRead(tx, row, revision, 'text')
         return { document_id: row.id, revision, pages: pages.map(({ text, ...page }) => ({ ...page, characters: text.length, text })) }
       })
     },
@@ -122,14 +122,14 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
   )
 }
 
-function recordRead(tx: Tx, row: DocumentRow, step: 'content' | 'text'): Promise<string> {
+function recordRead(tx: Tx, row: DocumentRow, revision: number, step: 'content' | 'text'): Promise<string> {
   return appendEvent(tx, row.tenant_id, {
     operation: 'Retrieve',
     step,
     phase: 'completed',
     result: 'ok',
     doc_ref: row.id,
-    revision: row.revision,
+    revision,
     content_commit: row.content_commit?.toString('hex') ?? null,
     purpose: row.purpose,
     sensitivity: row.sensitivity,

@@ -14,10 +14,10 @@ import type { StageHandlers } from './stage.ts'
 
 /** Measured in TRAPS of PDF parsing: hostile files stop here, and a 500-page document passes. */
 const EXTRACT_MEMORY_BYTES_MAX = 700_000_000
-const TEXT_CHARACTERS_MAX = 100_000_000
-const PAGES_MAX = 20_000
-/** The child has to give up before the stage does, so that its reason is the one on record. */
-const EXTRACT_WALL_CLOCK_MS = JOBS.extract.timeoutMs - 10_000
+const TEXT_CHARACTERS_MAX = 20_000_000
+const PAGES_MAX = 10_000
+/** Well before the stage's own timeout, so that the child's reason is the one on record. */
+const EXTRACT_WALL_CLOCK_MS = JOBS.extract.timeoutMs / 2
 const DRAIN_MS = 10_000
 
 export interface Workers {

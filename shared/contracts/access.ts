@@ -5,7 +5,15 @@ export const Scope = z.enum(['documents:read', 'documents:write', 'documents:era
 export type Scope = z.infer<typeof Scope>
 export const SCOPES = Scope.options
 
-export const NewApiKey = z.strictObject({ name: z.string().trim().min(1).max(100), scopes: z.array(Scope).min(1).max(SCOPES.length) })
+export const NewApiKey = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{Cc}*$/u, 'no control characters'),
+  scopes: z.array(Scope).min(1).max(SCOPES.length),
+})
 
 export const ApiKeyView = z.strictObject({
   key_id: z.uuid(),

@@ -42,15 +42,16 @@ export async function startRevision(tx: Tx, job: Omit<StageJob, 'v'>, cause: 'up
 }
 
 /**
- * Claims a start: the epoch rises, so that every earlier start of this stage can no longer write. The document's row is locked against a
- * concurrent erasure for the moment of the claim. More starts than the table of jobs allows: `exhausted`, whatever ended the earlier ones.
+ * Claims a start: the epoch rises, so that every earlier start of this stage can no longer write. The document's row is locked first, as in every
+ * transaction here, against a concurrent erasure; a shared lock would not do, because two that share it and then both write wait for each other.
+ * More starts than the table of jobs allows: `exhausted`, whatever ended the earlier ones.
  */
 export async function beginStage(tx: Tx, key: StageKey): Promise<Begun> {
   const document = await tx
     .selectFrom('documents')
     .select(['revision', 'erased_at'])
     .where('id', '=', key.document_id)
-    .forShare()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   if (!document) return { kind: 'skip', reason: 'unknown' }
   if (key.stage !== 'erase') {
@@ -88,7 +89,7 @@ export async function assertCurrent(tx: Tx, key: StageKey, epoch: number): Promi
     .selectFrom('documents')
     .select(['revision', 'erased_at'])
     .where('id', '=', key.document_id)
-    .forShare()
+    .forNoKeyUpdate()
     .executeTakeFirst()
   const stage = await tx
     .selectFrom('stages')

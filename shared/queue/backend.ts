@@ -1,7 +1,7 @@
 import { createPostgresBackend, Queue, runMigrations, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { Client, Pool } from 'pg'
-import { AppError } from '../contracts/errors.ts'
+import { AppError, errorCode } from '../contracts/errors.ts'
 import { JOBS, type Stage } from '../contracts/jobs.ts'
 import { APP_ROLE } from '../database/migrations.ts'
 
@@ -16,6 +16,10 @@ const POSTGRES_CONNECTIONS_MAX = Object.keys(JOBS).length + 11
 const STALLS_MAX = 1_000_000
 const POSTGRES_SCHEMA = 'bullmq'
 const CONNECT_TIMEOUT_MS = 5_000
+/** An unanswered command this old ends the connection; longer than an idle worker's wait, which is a command as well. */
+const REDIS_SILENCE_MS = 2 * IDLE_WAIT_SECONDS * 1_000
+/** Serialises grants of processes that start together ("grq" in ASCII): PostgreSQL refuses two at once on one table. */
+const GRANT_LOCK = 0x677271
 /** One hash slot on Redis Cluster. */
 const REDIS_PREFIX = '{greffier}'
 
@@ -55,8 +59,9 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
 /** Redis or Valkey through ioredis. */
 export function openRedisQueues(url: string, onError: (error: unknown) => void): QueueBackend {
   // A producer fails at once when Redis is away (the outbox keeps the job); a worker waits for it to come back.
-  const producer = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, connectTimeout: CONNECT_TIMEOUT_MS })
-  const consumer = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: CONNECT_TIMEOUT_MS })
+  const limits = { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: REDIS_SILENCE_MS }
+  const producer = new Redis(url, { ...limits, enableOfflineQueue: false, maxRetriesPerRequest: 1 })
+  const consumer = new Redis(url, { ...limits, maxRetriesPerRequest: null })
   for (const connection of [producer, consumer]) connection.on('error', onError)
   return {
     name: 'redis',
@@ -91,8 +96,15 @@ function workerOptions(stage: Stage) {
   }
 }
 
+/** An engine keeps the message of what a job throws, in the job and in its stream of events: it gets the code alone. */
 function processor(process: (payload: unknown) => Promise<void>) {
-  return async (job: { data: unknown }): Promise<void> => process(job.data)
+  return async (job: { data: unknown }): Promise<void> => {
+    try {
+      await process(job.data)
+    } catch (error) {
+      throw new AppError(errorCode(error))
+    }
+  }
 }
 
 /** Unheard, an error event would end the process; the client reconnects by itself. */
@@ -109,6 +121,7 @@ async function migrateQueues(ownerUrl: string): Promise<void> {
   await client.connect()
   try {
     await runMigrations(client as never, POSTGRES_SCHEMA)
+    await client.query('SELECT pg_advisory_lock($1)', [GRANT_LOCK])
     // BullMQ makes a sequence for each queue when it first adds a job to it, and temporary tables for each bulk.
     await client.query(`DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ${APP_ROLE}', current_database()); END $$`)
     await client.query(`GRANT USAGE, CREATE ON SCHEMA ${POSTGRES_SCHEMA} TO ${APP_ROLE}`)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyBaseLogger } from 'fastify'
@@ -13,6 +14,7 @@ import {
 import { AppError, type ErrorCode } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { Identity } from '../database/api-keys.ts'
+import { collectMethods } from './http-methods.ts'
 import { errorFields, type Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
@@ -22,8 +24,13 @@ const JSON_BYTES_MAX = 1024 * 1024
 /** The slowest upload that is waited for; the sweeper's ORPHAN_AFTER_MS is longer. */
 const REQUEST_TIMEOUT_MS = 30 * 60_000
 const DRAIN_MS = 5_000
+/** How long a stopping server waits for requests that are under way. */
+const CLOSE_MS = 5_000
 const DRAIN_BYTES_MAX = 64 * 1024 * 1024
 const VERSION = '0.1.0'
+/** The documentation loads nothing from elsewhere. The library's own list allows any https style sheet and the image of a validator's website. */
+const DOCS_CSP =
+  "default-src 'self'; base-uri 'self'; font-src 'self' data:; frame-ancestors 'self'; img-src 'self' data:; object-src 'none'; script-src 'self'; style-src 'self'"
 
 export type HttpServer = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 
@@ -54,11 +61,23 @@ export async function createHttpServer({ title, log, metrics, ready }: HttpOptio
     genReqId: () => newId(),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error, request, reply) => sendProblem(toAppError(error), error, request, reply, log),
+    clientErrorHandler: refuseConnection,
   }).withTypeProvider<ZodTypeProvider>()
   server.setValidatorCompiler(validatorCompiler)
   server.setSerializerCompiler(serializerCompiler)
   server.setErrorHandler((error, request, reply) => sendProblem(toAppError(error), error, request, reply, log))
-  server.setNotFoundHandler((request, reply) => sendProblem(new AppError('NOT_FOUND'), null, request, reply, log))
+  const methodsOf = collectMethods(server)
+  server.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url)
+    const wrongMethod = methods.length > 0 && !methods.includes(request.method)
+    if (wrongMethod) reply.header('allow', methods.join(', '))
+    sendProblem(new AppError(wrongMethod ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND'), null, request, reply, log)
+  })
+  server.addHook('preClose', async () => {
+    const timer = setTimeout(() => server.server.closeAllConnections(), CLOSE_MS)
+    server.server.once('close', () => clearTimeout(timer))
+  })
   server.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store')
   })
@@ -77,7 +96,7 @@ export async function createHttpServer({ title, log, metrics, ready }: HttpOptio
     },
     transform: createJsonSchemaTransform({ skipList: ['/openapi.json'] }),
   })
-  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+  await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP })
   addProbes(server, metrics, ready)
   return server
 }
@@ -107,6 +126,18 @@ function sendProblem(known: AppError, thrown: unknown, request: FastifyRequest, 
   // Closing a connection while the client still sends resets it, and the client never reads why: so the rest is read, within bounds, and dropped.
   reply.header('connection', 'close')
   void drain(request.raw).then(() => reply.send(problem))
+}
+
+/** What Node refuses before there is a request: something that is not HTTP, headers that are too large, a body that came too slowly. */
+function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET') socket.destroy()
+  // Said once: bytes that follow the first bad ones are errors of their own.
+  if (!socket.writable) return
+  const body = JSON.stringify(toProblem(new AppError('INVALID_REQUEST', 'this is not a complete HTTP request within the limits')))
+  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`
+  // Not destroyed at once: a reset would take the answer from a client that is still sending.
+  socket.end(`${head}\r\n\r\n${body}`)
+  setTimeout(() => socket.destroy(), DRAIN_MS).unref()
 }
 
 function drain(request: IncomingMessage): Promise<void> {

@@ -37,7 +37,9 @@ describe('the same upload twice', () => {
     await greffier.settled(answer?.document_id ?? '')
     expect((await originals()) - before).toBe(1)
     expect((await greffier.blobs()).incoming).toEqual([])
-    expect(await greffier.rows(`SELECT 1 FROM artifacts a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = a.document_id)`)).toEqual([])
+    expect(
+      await greffier.rows(`SELECT 1 FROM artifacts a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = a.document_id)`),
+    ).toEqual([])
     expect((await greffier.record(answer?.document_id ?? '')).filter((event) => event.step === 'upload')).toHaveLength(1)
   })
 

@@ -21,7 +21,7 @@ const uniqueText = () => `Protokoll Nummer ${++serial}: die Sitzung begann um ne
 describe('a raw body', () => {
   test('is accepted with 202, its id and the Location where it shows', async () => {
     const response = await greffier.fetch('/v1/documents?file_name=minutes.txt', { method: 'POST', body: uniqueText() })
-    const accepted = await response.json()
+    const accepted = (await response.json()) as { document_id: string }
     expect([response.status, response.headers.get('location')]).toEqual([202, `/v1/documents/${accepted.document_id}`])
     expect(accepted).toMatchObject({ revision: 1, status: 'received', outcome: 'created' })
     expect(await greffier.json(`/v1/documents/${accepted.document_id}`)).toMatchObject({ file_name: 'minutes.txt' })

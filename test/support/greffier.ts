@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export interface Greffier {
   /** A GET, or a POST of JSON where there is a body. Throws, with what came instead, when the answer is not a success. */
   json<Answer>(path: string, body?: unknown): Promise<Answer>
   /** A raw upload; `query` holds options, as in `{ file_name: 'a.txt' }`. */
-  upload(body: BodyInit, query?: Record<string, string>, headers?: Record<string, string>): Promise<UploadAccepted>
+  upload(body: NonNullable<RequestInit['body']>, query?: Record<string, string>, headers?: Record<string, string>): Promise<UploadAccepted>
   /** Resolves with the document as the API shows it once its status is final. */
   settled(documentId: string): Promise<DocumentJson>
   /** Erases a document; resolves when a first pass over every store is on record. */
@@ -88,6 +88,7 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   })
   const tenants = createTenants(database, masterKey)
   const search = createSqliteSearch({ path: join(dataDir, 'search.sqlite') })
+  const incoming = join(dataDir, 'blobs/incoming')
   const originals = createFilesystemBlobs(join(dataDir, 'blobs'))
 
   const fetchIt = (path: string, init: RequestInit = {}) =>
@@ -129,8 +130,8 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
     },
     rows: async (statement, values = []) => (await owner.query(statement, [...values])).rows,
     blobs: async () => ({
-      originals: await Array.fromAsync(originals.list()),
-      incoming: await readdir(join(dataDir, 'blobs/incoming')),
+      originals: await collect(originals.list()),
+      incoming: existsSync(incoming) ? await readdir(incoming) : [],
     }),
     points: (tenant_id, document_id) => search.countDocument({ tenant_id, document_id }),
     stop,
@@ -149,4 +150,10 @@ async function succeeded<Answer>(response: Response): Promise<Answer> {
   const text = await response.text()
   if (!response.ok) throw new Error(`${response.status} ${text}`)
   return JSON.parse(text) as Answer
+}
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = []
+  for await (const item of items) all.push(item)
+  return all
 }

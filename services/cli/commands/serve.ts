@@ -2,7 +2,7 @@ import { join, relative } from 'node:path'
 import type { readSamples } from '../../../samples/read.ts'
 import { CliError } from '../cli-error.ts'
 import type { CommandContext } from '../context.ts'
-import { closeInTime, type Standalone, type StartStandalone } from '../embedded.ts'
+import { closeInTime, type Standalone, type StartStandalone, startUnlessInterrupted } from '../embedded.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 
 type Samples = Awaited<ReturnType<typeof readSamples>>
@@ -10,8 +10,9 @@ type Samples = Awaited<ReturnType<typeof readSamples>>
 /** `greffier serve`: the embedded system, until a signal comes. Prints where it is, the first key once, and three lines to paste. */
 export async function serve(context: CommandContext, samples: Samples, start: StartStandalone): Promise<ExitCode> {
   const { config, output, interrupted } = context
-  interrupted.throwIfAborted()
-  const server = await startOn(config.port, () => start({ dataDir: config.dataDir, port: config.port, logLevel: config.logLevel }))
+  const server = await startOn(config.port, interrupted, () =>
+    start({ dataDir: config.dataDir, port: config.port, logLevel: config.logLevel }),
+  )
   try {
     printWelcome(context, server, samples)
     await aborted(interrupted)
@@ -23,9 +24,9 @@ export async function serve(context: CommandContext, samples: Samples, start: St
   return EXIT.ok
 }
 
-async function startOn(port: number, start: () => Promise<Standalone>): Promise<Standalone> {
+async function startOn(port: number, interrupted: AbortSignal, start: () => Promise<Standalone>): Promise<Standalone> {
   try {
-    return await start()
+    return await startUnlessInterrupted(interrupted, start)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
     throw new CliError('PORT_IN_USE', `port ${port} is taken: stop what runs there, or set PORT`, EXIT.unreachable, { cause: error })
@@ -43,7 +44,7 @@ function printWelcome({ config, output }: CommandContext, server: Standalone, sa
   output.line(`${paint('bold', 'Greffier')} serves ${paint('cyan', server.url)}  (data: ${config.dataDir}; Ctrl-C stops it)`)
   output.line(`The API explains itself at ${server.url}/docs`)
   if (server.firstStart) output.line(`\nAPI key, shown this once: ${paint('bold', server.apiKey)}`)
-  output.line('\nTo try it, in another terminal:\n')
+  output.line('\nTo try it, in another terminal (a document can be asked about a few seconds after its upload):\n')
   for (const line of curlLines(server, config.dataDir, samples)) output.line(`${line}\n`)
 }
 

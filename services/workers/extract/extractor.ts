@@ -85,7 +85,8 @@ export function createExtractor(options: ExtractorOptions): Extractor {
 
   /** A child that ends before it has seen the document does so for reasons of its own: another one is tried before giving up. */
   async function takeReady(over: AbortSignal): Promise<Child> {
-    for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
+    // All that wait may have been killed: they don't count against those that are started for this document.
+    for (let attempt = 1; attempt <= limits.warm + START_ATTEMPTS_MAX; attempt++) {
       over.throwIfAborted()
       const child = waiting.shift() ?? start()
       refill()

@@ -11,12 +11,13 @@ export interface Company {
 const NAME_LENGTH_MAX = 80
 const NAME_WORDS_MAX = 7
 
-/** Organisations that print their legal form (GmbH, Ltd, SARL, S.p.A., B.V. …), in the order of the text. */
-export function findCompanies(page: ReadPage): Company[] {
+/** Organisations that print their legal form (GmbH, Ltd, SARL, S.p.A., B.V. …), in the order of the text, the first `max`. */
+export function findCompanies(page: ReadPage, max: number): Company[] {
   const companies: Company[] = []
   for (const [index, line] of page.lines.entries()) {
     let from = 0
     for (const form of line.text.matchAll(LEGAL_FORM)) {
+      if (companies.length >= max) return companies
       const stop = form.index + form[0].length
       const start =
         nameStart(line.text, Math.max(from, form.index - NAME_LENGTH_MAX), form.index) ?? (form.index === from ? null : undefined)

@@ -37,7 +37,7 @@ export function documentType(pages: readonly ReadPage[]): DocumentType {
       const phrase = `${hit.value.type} ${page.text.slice(hit.start, hit.end).toLowerCase()}`
       const repetition = (seen.get(phrase) ?? 0) + 1
       seen.set(phrase, repetition)
-      const title = !titled && pageIndex === 0 && hit.value.isName && isTitle(page, hit)
+      const title: boolean = !titled && pageIndex === 0 && hit.value.isName && isTitle(page, hit)
       titled ||= title
       if (repetition > REPETITIONS_MAX && !title) continue
       scores.set(hit.value.type, (scores.get(hit.value.type) ?? 0) + (title ? NAME_AS_TITLE : weight(hit, pageIndex)))

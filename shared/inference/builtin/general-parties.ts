@@ -1,13 +1,17 @@
 import { findCompanies } from './companies.ts'
 import type { FoundField } from './fields.ts'
 import type { GeneralLabel } from './general-vocabulary.ts'
-import type { Label } from './labels.ts'
+import type { Labels } from './labels.ts'
 import { fold, type ReadPage, type Span } from './reading.ts'
 
 /** A preamble names its parties at the beginning. UTF-16 code units. */
 const PREAMBLE_LENGTH = 3_000
 const PARTY_LENGTH_MAX = 600
 const NAME_LENGTH_MAX = 80
+
+/** Of one page. */
+const COMPANIES_MAX = 20
+const PAGES_MAX = 5
 
 /** Lines of prose between "between" and the first name, such as "the following parties". */
 const LINES_TO_NAME_MAX = 4
@@ -16,14 +20,14 @@ const LINES_TO_NAME_MAX = 4
  * The first two parties: after their roles ("Employer: …"), after "between … and …"; these are `verified`. Else the first companies named, whose part
  * in the document nothing says: `unverified`.
  */
-export function findGeneralParties(
-  pages: readonly ReadPage[],
-  labels: readonly Label<GeneralLabel>[],
-): [FoundField | null, FoundField | null] {
+export function findGeneralParties(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): [FoundField | null, FoundField | null] {
   const told = distinct(pages, preamble(labels))
   const spans = told.length === 2 ? told : distinct(pages, [...told, ...byRole(labels)])
   if (spans.length === 2) return [named(pages, spans[0], 'verified'), named(pages, spans[1], 'verified')]
-  const companies = distinct(pages, [...spans, ...pages.flatMap((page) => findCompanies(page).map((company) => company.span))])
+  const companies = distinct(pages, [
+    ...spans,
+    ...pages.slice(0, PAGES_MAX).flatMap((page) => findCompanies(page, COMPANIES_MAX).map((company) => company.span)),
+  ])
   const status = (span: Span | undefined) => (span && spans.includes(span) ? 'verified' : 'unverified')
   return [named(pages, companies[0], status(companies[0])), named(pages, companies[1], status(companies[1]))]
 }
@@ -31,8 +35,8 @@ export function findGeneralParties(
 const AND = /(?:^|\s)(?:and|und|et|y|e|en)(?=\s)/gu
 
 /** The names after "between" and after the next "and" that has a name behind it. */
-function preamble(labels: readonly Label<GeneralLabel>[]): Span[] {
-  for (const label of labels) {
+function preamble(labels: Labels<GeneralLabel>): Span[] {
+  for (const label of labels.all) {
     if (label.kind !== 'between' || label.end > PREAMBLE_LENGTH) continue
     const first = nameFrom(label.page, label.end)
     if (!first) continue
@@ -54,7 +58,7 @@ function nameFrom(page: ReadPage, from: number): Span | null {
       'u',
     ).exec(ahead)?.[0].length ?? 0
   const line = ahead.slice(lead).split('\n', 1)[0] ?? ''
-  const company = findCompanies(oneLine(page.number, line))[0]
+  const company = findCompanies(oneLine(page.number, line), 1)[0]
   if (company && company.span.start <= 2)
     return { page: page.number, start: from + lead + company.span.start, end: from + lead + company.span.end }
   const name = /^\p{Lu}[\p{L}'’.-]*(?: (?:de|du|des|di|da|van|von|der|den|\p{Lu}[\p{L}'’.-]*)){1,5}/u.exec(line)?.[0].replace(/[.\s]+$/, '')
@@ -66,8 +70,8 @@ function oneLine(number: number, text: string): ReadPage {
 }
 
 /** "Arbeitgeber: Alpha GmbH": the role begins its line, a colon or column follows. */
-function byRole(labels: readonly Label<GeneralLabel>[]): Span[] {
-  return labels.flatMap((label) => {
+function byRole(labels: Labels<GeneralLabel>): Span[] {
+  return labels.all.flatMap((label) => {
     const line = label.page.lines[label.line]
     if (label.kind !== 'party' || !line || !/^[\s*_|#(-]*$/.test(label.page.text.slice(line.start, label.start))) return []
     const match = /^[\s*_]*[:|\t][\s*_:]*([^\t|,;\n(]{2,80})/u.exec(label.page.text.slice(label.end, line.end))

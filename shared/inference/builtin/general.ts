@@ -6,7 +6,8 @@ import { checked, type FoundField } from './fields.ts'
 import { findGeneralParties } from './general-parties.ts'
 import { GENERAL_LABELS, type GeneralLabel } from './general-vocabulary.ts'
 import { type FoundIdentifier, findEmails, findIbans, findLocalPhone, findPhones } from './identifiers.ts'
-import { findLabels, type Label, valuesOf } from './labels.ts'
+import { indexLabels, type Labels, valuesOf } from './labels.ts'
+import { indexByLine, type LineIndex } from './line-index.ts'
 import { findNoticePeriod } from './notice-period.ts'
 import { compilePhrases } from './phrases.ts'
 import { lineAt, type ReadPage, type Span } from './reading.ts'
@@ -19,8 +20,8 @@ type GeneralFields = Record<(typeof GENERAL_FIELDS)[number], FoundField | null>
  * or a form of words tells is `verified` once its own check passes; what was only the first of its kind is `unverified`.
  */
 export function findGeneralFields(pages: readonly ReadPage[], language: string | null, order: DateOrder | null): GeneralFields {
-  const labels = pages.flatMap((page) => findLabels(page, LABELS))
-  const dates = new Map(pages.map((page) => [page, findDates(page, order)]))
+  const labels = indexLabels(pages, LABELS)
+  const dates = indexByLine(pages, (page) => findDates(page, order), startOf)
   const [party1, party2] = findGeneralParties(pages, labels)
   return {
     title: title(pages, labels),
@@ -37,14 +38,18 @@ export function findGeneralFields(pages: readonly ReadPage[], language: string |
   }
 }
 
-type DatesByPage = ReadonlyMap<ReadPage, readonly FoundDate[]>
+type Dates = LineIndex<FoundDate>
+
+function startOf(found: { span: Span }): number {
+  return found.span.start
+}
 
 const LABELS = compilePhrases<GeneralLabel>(Object.entries(GENERAL_LABELS) as [GeneralLabel, readonly string[]][])
 
 const TITLE_LENGTH_MAX = 160
 
 /** The subject of a letter, the first heading, the line that names the type of document; else the first short line, `unverified`. */
-function title(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
+function title(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): FoundField | null {
   const page = pages[0]
   if (!page) return null
   const told = subject(page, labels) ?? heading(page) ?? findTitle(page)
@@ -55,8 +60,8 @@ function title(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
   return short ? named(page, { page: page.number, start: short.start, end: short.end }, 'unverified') : null
 }
 
-function subject(page: ReadPage, labels: readonly Label<GeneralLabel>[]): Span | null {
-  for (const label of labels) {
+function subject(page: ReadPage, labels: Labels<GeneralLabel>): Span | null {
+  for (const label of labels.all) {
     const line = page.lines[label.line]
     if (label.kind !== 'subject' || label.page !== page || !line || !/^[\s*_#>-]*$/.test(page.text.slice(line.start, label.start))) continue
     const match = /^[\s*_]*:[\s*_]*(\S.*?)[\s*_]*$/u.exec(page.text.slice(label.end, line.end))
@@ -82,15 +87,15 @@ const DATE_WITHIN = 2_500
 const PLACE_AND_DATE = /(?:^|\n)\p{Lu}[\p{L}. '’-]{1,40},? (?:den |le |a |el |il |lì |on )?$/u
 
 /** After its label; after a place ("Lyon, le 3 mars 2026"); else the first one at the beginning, `unverified`. */
-function documentDate(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[], dates: DatesByPage): FoundField | null {
-  for (const [index, label] of labels.entries()) {
+function documentDate(pages: readonly ReadPage[], labels: Labels<GeneralLabel>, dates: Dates): FoundField | null {
+  for (const label of labels.all) {
     if (label.kind !== 'document_date') continue
-    const [found] = valuesOf(labels, index, dates.get(label.page) ?? [])
+    const [found] = valuesOf(labels, label, dates)
     if (found && !/[\p{Ll}]{3,}.*\p{Ll}{3,}/u.test(label.page.text.slice(label.end, found.value.span.start)))
       return dateField(found.value, true)
   }
   const page = pages[0]
-  const early = page ? (dates.get(page) ?? []).filter((date) => date.span.start < DATE_WITHIN) : []
+  const early = dates.all.filter(({ span }) => span.page === page?.number && span.start < DATE_WITHIN)
   const placed = early.find((date) => PLACE_AND_DATE.test(page?.text.slice(Math.max(0, date.span.start - 60), date.span.start) ?? ''))
   const found = placed ?? early[0]
   return found ? dateField(found, placed !== undefined) : null
@@ -102,22 +107,22 @@ function dateField(date: FoundDate, told: boolean): FoundField {
 
 const REFERENCE = /^[\s:#.°º()№|*_-]{0,8}((?:[A-Z]{1,5} )?[\p{L}\d][\p{L}\d._/-]{1,39})/u
 
-function reference(labels: readonly Label<GeneralLabel>[], dates: DatesByPage): FoundField | null {
-  for (const label of labels) {
+function reference(labels: Labels<GeneralLabel>, dates: Dates): FoundField | null {
+  for (const label of labels.all) {
     const line = label.page.lines[label.line]
     const match = label.kind === 'reference' && line ? REFERENCE.exec(label.page.text.slice(label.end, line.end)) : null
     const printed = match?.[1]?.replace(/[._/-]+$/, '')
     if (!match?.[1] || !printed || !/\d/.test(printed)) continue
     const start = label.end + match[0].length - match[1].length
     const span = { page: label.page.number, start, end: start + printed.length }
-    const isDate = (dates.get(label.page) ?? []).some((date) => date.span.start < span.end && span.start < date.span.end)
+    const isDate = dates.onLine(label.page, label.line).some((date) => date.span.start < span.end && span.start < date.span.end)
     if (!isDate) return { value: printed, status: 'verified', spans: [span] }
   }
   return null
 }
 
-function phone(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
-  for (const label of labels) {
+function phone(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): FoundField | null {
+  for (const label of labels.all) {
     const local = label.kind === 'phone' ? findLocalPhone(label.page, label.end) : null
     if (local) return checked(local)
   }
@@ -126,14 +131,14 @@ function phone(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
   )
 }
 
-function iban(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
+function iban(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): FoundField | null {
   return first(pages, (page) => withLabelOrChecksum(page, labels, ['iban'], findIbans(page)))
 }
 
-function vatId(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[]): FoundField | null {
+function vatId(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): FoundField | null {
   const found = first(pages, (page) => withLabelOrChecksum(page, labels, ['vat_id', 'vat_id_it', 'vat_id_es'], findVatIds(page)))
   if (found) return found
-  for (const label of labels) {
+  for (const label of labels.all) {
     const country = label.kind === 'vat_id_it' ? 'IT' : label.kind === 'vat_id_es' ? 'ES' : null
     const national = country ? findLabelledVatId(label.page, label.end, country) : null
     if (national?.valid) return checked(national)
@@ -144,13 +149,13 @@ function vatId(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[
 /** A number that fails its checksum is only one of its kind where a label says so. Valid ones first. */
 function withLabelOrChecksum(
   page: ReadPage,
-  labels: readonly Label<GeneralLabel>[],
+  labels: Labels<GeneralLabel>,
   kinds: readonly GeneralLabel[],
   found: FoundIdentifier[],
 ): FoundIdentifier[] {
   const near = (candidate: FoundIdentifier) => {
     const line = lineAt(page.lines, candidate.span.start)
-    return labels.some((label) => kinds.includes(label.kind) && label.page === page && line - label.line >= 0 && line - label.line <= 1)
+    return [line, line - 1].some((at) => labels.onLine(page, at).some((label) => kinds.includes(label.kind)))
   }
   return found.filter((candidate) => candidate.valid || near(candidate)).sort((a, b) => Number(b.valid) - Number(a.valid))
 }
@@ -164,25 +169,24 @@ function first(pages: readonly ReadPage[], find: (page: ReadPage) => FoundIdenti
 }
 
 /** Only amounts with a currency beside them: after a label such as "salary" or "rent"; else the first one, `unverified`. */
-function amount(pages: readonly ReadPage[], labels: readonly Label<GeneralLabel>[], language: string | null): FoundField | null {
-  const amounts = new Map(pages.map((page) => [page, findAmounts(page, language).filter((found) => found.currency)]))
-  for (const [index, label] of labels.entries()) {
-    const found = label.kind === 'amount' ? valuesOf(labels, index, amounts.get(label.page) ?? [])[0] : undefined
+function amount(pages: readonly ReadPage[], labels: Labels<GeneralLabel>, language: string | null): FoundField | null {
+  const amounts = indexByLine(pages, (page) => findAmounts(page, language).filter((found) => found.currency), startOf)
+  for (const label of labels.all) {
+    const found = label.kind === 'amount' ? valuesOf(labels, label, amounts)[0] : undefined
     if (found) return { value: found.value.decimal, status: 'verified', spans: [found.value.span] }
   }
-  const [any] = [...amounts.values()].flat()
+  const [any] = amounts.all
   return any ? { value: any.decimal, status: 'unverified', spans: [any.span] } : null
 }
 
 /** How far a date may stand from the word that makes it a deadline. UTF-16 code units. */
 const DEADLINE_DISTANCE_MAX = 25
 
-function deadline(labels: readonly Label<GeneralLabel>[], dates: DatesByPage, kind: GeneralLabel): FoundField | null {
-  for (const label of labels) {
+function deadline(labels: Labels<GeneralLabel>, dates: Dates, kind: GeneralLabel): FoundField | null {
+  for (const label of labels.all) {
     if (label.kind !== kind) continue
-    const date = (dates.get(label.page) ?? []).find(
-      ({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX,
-    )
+    const near = [label.line, label.line + 1].flatMap((line) => dates.onLine(label.page, line))
+    const date = near.find(({ span }) => span.start >= label.end && span.start - label.end <= DEADLINE_DISTANCE_MAX)
     if (date) return dateField(date, true)
   }
   return null

@@ -1,7 +1,8 @@
 import type { FoundAmount } from './amounts.ts'
 import type { FoundField } from './fields.ts'
 import type { InvoiceLabel } from './invoice-vocabulary.ts'
-import { type Label, type Relation, valuesOf } from './labels.ts'
+import { type Labels, type Relation, valuesOf } from './labels.ts'
+import type { LineIndex } from './line-index.ts'
 import { lineAt, type ReadPage } from './reading.ts'
 
 export interface Totals {
@@ -24,14 +25,18 @@ const RELATION_WEIGHT: Readonly<Record<Relation, number>> = { after: 6, below: 3
  * Net, tax and gross. What adds up (net + tax = gross, to the cent) is `verified`, by its labels or, without them, as three amounts on one line. What
  * is labelled and contradicts the sum is `conflicting`; where discounts or shipping stand between, and where a part is missing, `unverified`.
  */
-export function findTotals(labels: readonly Label<InvoiceLabel>[], amountsByPage: ReadonlyMap<ReadPage, readonly FoundAmount[]>): Totals {
-  const net = candidates('total_net', labels, amountsByPage)
-  const tax = candidates('total_tax', labels, amountsByPage)
-  const gross = [...candidates('total_gross', labels, amountsByPage), ...candidates('amount_due', labels, amountsByPage)]
-  const all = [...amountsByPage.values()].flat()
-  const triple = labelledTriple(net, tax, gross, all) ?? triplesOnLines(amountsByPage, gross)
+export function findTotals(pages: readonly ReadPage[], labels: Labels<InvoiceLabel>, amounts: LineIndex<FoundAmount>): Totals {
+  const net = candidates('total_net', labels, amounts)
+  const tax = candidates('total_tax', labels, amounts)
+  const gross = [...candidates('total_gross', labels, amounts), ...candidates('amount_due', labels, amounts)]
+  const triple = labelledTriple(net, tax, gross, amounts.all) ?? tripleOnLine(pages, amounts.all, gross)
   if (triple) return { ...verified(triple), amounts: [triple.gross, triple.net, triple.tax] }
-  return withoutSum(net, tax, gross, labels)
+  return withoutSum(
+    net,
+    tax,
+    gross,
+    labels.all.some((label) => label.kind === 'partial_amount'),
+  )
 }
 
 interface Candidate {
@@ -45,15 +50,11 @@ interface Triple {
   gross: FoundAmount
 }
 
-function candidates(
-  kind: InvoiceLabel,
-  labels: readonly Label<InvoiceLabel>[],
-  amountsByPage: ReadonlyMap<ReadPage, readonly FoundAmount[]>,
-): Candidate[] {
+function candidates(kind: InvoiceLabel, labels: Labels<InvoiceLabel>, amounts: LineIndex<FoundAmount>): Candidate[] {
   const found: Candidate[] = []
-  for (const [index, label] of labels.entries()) {
+  for (const label of labels.all) {
     if (label.kind !== kind) continue
-    for (const { value, relation } of valuesOf(labels, index, amountsByPage.get(label.page) ?? [])) {
+    for (const { value, relation } of valuesOf(labels, label, amounts)) {
       found.push({ amount: value, weight: RELATION_WEIGHT[relation] + label.words })
     }
   }
@@ -84,20 +85,24 @@ function labelledTriple(net: Candidate[], tax: Candidate[], gross: Candidate[], 
 }
 
 /** Three neighbours on one line of which the largest is the sum of the others; the last such line, one that ends in a labelled total before others. */
-function triplesOnLines(amountsByPage: ReadonlyMap<ReadPage, readonly FoundAmount[]>, gross: Candidate[]): Triple | null {
+function tripleOnLine(pages: readonly ReadPage[], amounts: readonly FoundAmount[], gross: Candidate[]): Triple | null {
   const labelled = new Set(gross.map((candidate) => candidate.amount.cents))
+  const byNumber = new Map(pages.map((page) => [page.number, page]))
   let best: Triple | null = null
-  for (const [page, amounts] of amountsByPage) {
-    for (let at = 0; at + 2 < amounts.length; at += 1) {
-      const three = amounts.slice(at, at + 3)
-      const [first, , last] = three
-      if (!first || !last || lineAt(page.lines, first.span.start) !== lineAt(page.lines, last.span.start)) continue
-      const [tax, net, sum] = three.toSorted((a, b) => Math.abs(a.cents) - Math.abs(b.cents))
-      if (!tax || !net || !sum || tax.cents === 0 || !adds({ net, tax, gross: sum })) continue
-      if (!best || labelled.has(sum.cents) || !labelled.has(best.gross.cents)) best = { net, tax, gross: sum }
-    }
+  for (let at = 0; at + 2 < amounts.length; at += 1) {
+    const three = amounts.slice(at, at + 3)
+    const [tax, net, sum] = three.toSorted((a, b) => Math.abs(a.cents) - Math.abs(b.cents))
+    if (!tax || !net || !sum || tax.cents === 0 || !adds({ net, tax, gross: sum }) || !onOneLine(byNumber, three)) continue
+    if (!best || labelled.has(sum.cents) || !labelled.has(best.gross.cents)) best = { net, tax, gross: sum }
   }
   return best
+}
+
+function onOneLine(pages: ReadonlyMap<number, ReadPage>, amounts: readonly FoundAmount[]): boolean {
+  const [first, last] = [amounts[0], amounts.at(-1)]
+  const page = first && pages.get(first.span.page)
+  if (!page || !last || last.span.page !== page.number) return false
+  return lineAt(page.lines, first.span.start) === lineAt(page.lines, last.span.start)
 }
 
 function adds({ net, tax, gross }: Triple): boolean {
@@ -117,10 +122,9 @@ function verified({ net, tax, gross }: Triple): Omit<Totals, 'amounts'> {
   return { net: total(net, 'verified'), tax: total(tax, 'verified'), gross: total(gross, 'verified') }
 }
 
-function withoutSum(net: Candidate[], tax: Candidate[], gross: Candidate[], labels: readonly Label<InvoiceLabel>[]): Totals {
+function withoutSum(net: Candidate[], tax: Candidate[], gross: Candidate[], explained: boolean): Totals {
   const best = { net: heaviest(net), tax: heaviest(tax), gross: heaviest(gross) }
   const complete = best.net && best.tax && best.gross
-  const explained = labels.some((label) => label.kind === 'partial_amount')
   const status = complete && !explained ? 'conflicting' : 'unverified'
   return {
     net: best.net && total(best.net, status),

@@ -1,7 +1,11 @@
+import { indexByLine, type LineIndex } from './line-index.ts'
 import { findPhrases, type PhraseTable } from './phrases.ts'
 import type { Line, ReadPage, Span } from './reading.ts'
 
-/** A word or phrase that says what the value beside it is. `kind` is its meaning; `words` how many it has: more is more exact. */
+/**
+ * A word or phrase that says what the value beside it is. `kind` is its meaning, `words` how many it has (more is more exact), `position` which label of
+ * its line it is.
+ */
 export interface Label<K> {
   kind: K
   page: ReadPage
@@ -9,7 +13,10 @@ export interface Label<K> {
   end: number
   line: number
   words: number
+  position: number
 }
+
+export type Labels<K> = LineIndex<Label<K>>
 
 /** How a value was tied to its label: `after` on the line, `before` it (PDF text often turns columns round), or `below`. */
 export type Relation = 'after' | 'before' | 'below'
@@ -25,57 +32,86 @@ const DISTANCE_MAX = 80
 /** PDF text may put the labels of a column first and their values after them. */
 const LINES_BELOW_MAX = 3
 
-/** The labels of a page in the order of the text. One inside brackets after another label explains that one, and is left out. */
-export function findLabels<K>(page: ReadPage, table: PhraseTable<K>): Label<K>[] {
-  const labels: Label<K>[] = []
-  for (const { value, start, end, line, words } of findPhrases(page, table)) {
-    const previous = labels.at(-1)
-    if (previous?.line === line && bracketOpen(page.text.slice(previous.end, start))) continue
-    labels.push({ kind: value, page, start, end, line, words })
-  }
-  return labels
+/** Nobody lays out labels in lines longer than this. UTF-16 code units. */
+const LINE_LENGTH_MAX = 4_000
+const TABLE_LINE_LENGTH_MAX = 500
+
+/** The labels of all pages. One inside brackets after another label explains that one, and is left out. */
+export function indexLabels<K>(pages: readonly ReadPage[], table: PhraseTable<K>): Labels<K> {
+  return indexByLine(
+    pages,
+    (page) => findLabels(page, table),
+    (label) => label.start,
+  )
 }
 
-/** The values that the label at `index` may speak of, the likeliest first. `values` are those of its page, in order. */
-export function valuesOf<K, V extends { span: Span }>(labels: readonly Label<K>[], index: number, values: readonly V[]): Labelled<V>[] {
-  const label = labels[index]
-  const line = label?.page.lines[label.line]
-  if (!label || !line) return []
-  const stop = Math.min(nextOnLine(labels, index)?.start ?? line.end, label.end + DISTANCE_MAX)
-  const after = values.filter((value) => value.span.start >= label.end && value.span.start < stop)
+/** The values that the label may speak of, the likeliest first. */
+export function valuesOf<K, V extends { span: Span }>(labels: Labels<K>, label: Label<K>, values: LineIndex<V>): Labelled<V>[] {
+  const line = label.page.lines[label.line]
+  if (!line || line.text.length > LINE_LENGTH_MAX) return []
+  const onLine = values.onLine(label.page, label.line)
+  const stop = Math.min(nextLabel(labels, label)?.start ?? line.end, label.end + DISTANCE_MAX)
+  const after = onLine.filter((value) => value.span.start >= label.end && value.span.start < stop)
   if (after.length > 0) return after.map((value) => ({ value, relation: 'after' }))
-  const cell = cellBelow(labels, index)
-  if (cell) {
-    const inCell = values.filter((value) => value.span.start >= cell.start && value.span.end <= cell.end)
-    if (inCell.length > 0) return inCell.map((value) => ({ value, relation: 'below' }))
-  }
-  const before = valuesBefore(labels, index, line, values)
-  if (before.length > 0) return before.map((value) => ({ value, relation: 'before' }))
+  const cell = cellBelow(labels, label)
+  const inCell = cell ? values.onLine(label.page, cell.line).filter(({ span }) => span.start >= cell.start && span.end <= cell.end) : []
+  if (inCell.length > 0) return inCell.map((value) => ({ value, relation: 'below' }))
+  const before = endsLine(label, line)
+    ? onLine.filter(({ span }) => span.start >= lineStartFor(labels, label, line) && span.end <= label.start)
+    : []
+  if (before.length > 0) return before.reverse().map((value) => ({ value, relation: 'before' }))
   return valuesBelow(labels, label, line, values).map((value) => ({ value, relation: 'below' }))
+}
+
+/** The label that follows on the same line. */
+export function nextLabel<K>(labels: Labels<K>, label: Label<K>): Label<K> | null {
+  return labels.onLine(label.page, label.line)[label.position + 1] ?? null
+}
+
+/** Where the stretch of the line that belongs to the label begins: at the end of the label before it. */
+export function lineStartFor<K>(labels: Labels<K>, label: Label<K>, line: Line): number {
+  return labels.onLine(label.page, label.line)[label.position - 1]?.end ?? line.start
 }
 
 /**
  * The cell under a label in the head of a table: the line has at least two cells, and the next line as many. Cells are parted by tabs, bars or wide
  * gaps; where the head is nothing but labels, single spaces part the values.
  */
-export function cellBelow<K>(labels: readonly Label<K>[], index: number): { start: number; end: number } | null {
-  const label = labels[index]
-  if (!label) return null
+export function cellBelow<K>(labels: Labels<K>, label: Label<K>): { line: number; start: number; end: number } | null {
   const head = label.page.lines[label.line]
-  const next = label.page.lines.slice(label.line + 1, label.line + 1 + LINES_BELOW_MAX).find((line) => !/^[|\s:-]+$/.test(line.text))
-  if (!head || !next) return null
+  const below = label.page.lines.slice(label.line + 1, label.line + 1 + LINES_BELOW_MAX).findIndex((line) => !/^[|\s:-]+$/.test(line.text))
+  const next = label.page.lines[label.line + 1 + below]
+  if (!head || below < 0 || !next || Math.max(head.text.length, next.text.length) > TABLE_LINE_LENGTH_MAX) return null
+  const line = label.line + 1 + below
   const heads = cells(head, WIDE_GAP)
-  const column = heads.findIndex((cell) => cell.start <= label.start && label.end <= cell.end)
   const values = cells(next, WIDE_GAP)
-  if (heads.length >= 2 && heads.length === values.length) return values[column] ?? null
-  const onLine = labels.filter((other) => other.page === label.page && other.line === label.line)
+  const column = heads.findIndex((cell) => cell.start <= label.start && label.end <= cell.end)
+  const value = values[column]
+  if (heads.length >= 2 && heads.length === values.length) return value ? { line, ...value } : null
+  const onLine = labels.onLine(label.page, label.line)
   const tokens = cells(next, /\s+/g)
   const covered = onLine.reduce((sum, other) => sum + other.end - other.start, 0)
   if (onLine.length < 2 || onLine.length !== tokens.length || head.text.replace(/[^\p{L}\d]/gu, '').length > covered) return null
-  return tokens[onLine.indexOf(label)] ?? null
+  const token = tokens[label.position]
+  return token ? { line, ...token } : null
 }
 
 const WIDE_GAP = /\s*\|\s*|\t+| {2,}/g
+
+function findLabels<K>(page: ReadPage, table: PhraseTable<K>): Label<K>[] {
+  const labels: Label<K>[] = []
+  for (const { value, start, end, line, words } of findPhrases(page, table)) {
+    const previous = labels.at(-1)
+    const sameLine = previous?.line === line
+    if (sameLine && bracketOpen(page.text.slice(previous.end, start))) continue
+    labels.push({ kind: value, page, start, end, line, words, position: sameLine ? previous.position + 1 : 0 })
+  }
+  return labels
+}
+
+function bracketOpen(between: string): boolean {
+  return between.lastIndexOf('(') > between.lastIndexOf(')')
+}
 
 function cells(line: Line, separator: RegExp): { start: number; end: number }[] {
   const found: { start: number; end: number }[] = []
@@ -88,33 +124,22 @@ function cells(line: Line, separator: RegExp): { start: number; end: number }[] 
   return found
 }
 
-function bracketOpen(between: string): boolean {
-  return between.lastIndexOf('(') > between.lastIndexOf(')')
-}
-
-function nextOnLine<K>(labels: readonly Label<K>[], index: number): Label<K> | null {
-  const next = labels[index + 1]
-  return next && next.page === labels[index]?.page && next.line === labels[index].line ? next : null
-}
-
-/** Only when the label ends its line; the nearest value first, up to the label before. */
-function valuesBefore<K, V extends { span: Span }>(labels: readonly Label<K>[], index: number, line: Line, values: readonly V[]): V[] {
-  const label = labels[index]
-  if (!label || /[\p{L}\d]/u.test(label.page.text.slice(label.end, line.end).replace(/\d+(?:[.,]\d+)? ?%.*$/u, ''))) return []
-  const previous = labels[index - 1]
-  const from = previous && previous.page === label.page && previous.line === label.line ? previous.end : line.start
-  return values.filter((value) => value.span.start >= from && value.span.end <= label.start).reverse()
+/** Nothing but a rate of tax and signs follows the label. */
+function endsLine<K>(label: Label<K>, line: Line): boolean {
+  const after = label.page.text.slice(label.end, Math.min(line.end, label.end + DISTANCE_MAX))
+  return !/[\p{L}\d]/u.test(after.replace(/\d+(?:[.,]\d+)? ?%.*$/u, ''))
 }
 
 /** Only when nothing follows the label on its line; then the first line below that begins with a value, unless another label waits for it. */
-function valuesBelow<K, V extends { span: Span }>(labels: readonly Label<K>[], label: Label<K>, line: Line, values: readonly V[]): V[] {
+function valuesBelow<K, V extends { span: Span }>(labels: Labels<K>, label: Label<K>, line: Line, values: LineIndex<V>): readonly V[] {
   if (/[\p{L}\d]/u.test(label.page.text.slice(label.end, line.end))) return []
-  for (const below of label.page.lines.slice(label.line + 1, label.line + 1 + LINES_BELOW_MAX)) {
-    const found = values.filter((value) => value.span.start >= below.start && value.span.end <= below.end)
-    const [first] = found
-    if (first && !/[\p{L}\d]{2}/u.test(label.page.text.slice(below.start, first.span.start).replace(/\b[A-Z]{3}\b|euros?/i, '')))
-      return found
-    if (labels.some((other) => other.page === label.page && other.end <= below.end && other.end >= below.end - 2)) return []
+  for (let at = label.line + 1; at <= label.line + LINES_BELOW_MAX; at += 1) {
+    const below = label.page.lines[at]
+    if (!below) return []
+    const found = values.onLine(label.page, at)
+    const ahead = label.page.text.slice(below.start, found[0]?.span.start ?? below.start).replace(/\b[A-Z]{3}\b|euros?/i, '')
+    if (found.length > 0 && !/[\p{L}\d]{2}/u.test(ahead)) return found
+    if ((labels.onLine(label.page, at).at(-1)?.end ?? 0) >= below.end - 2) return []
   }
   return []
 }

@@ -7,15 +7,21 @@ import type { ReadPage, Span } from './reading.ts'
 const NOTICE_DISTANCE_MAX = 45
 const ENDING_DISTANCE_MAX = 160
 
+/** Words that are looked at around one duration. */
+const NEAR_MAX = 30
+
 /** The duration beside a word for a notice period; before others one whose sentence is about ending a contract. `value` is an ISO 8601 duration. */
 export function findNoticePeriod(pages: readonly ReadPage[]): FoundField | null {
   let best: { iso: string; span: Span; score: number } | null = null
   for (const page of pages) {
     const hits = findPhrases(page, WORDS, PROSE_GAP)
     if (!hits.some((hit) => hit.value !== 'ending')) continue
+    let first = 0
     for (const { iso, span } of findDurations(page)) {
-      const score = Math.max(0, ...hits.map((hit) => NOTICE_WEIGHT[hit.value] * closeness(page, hit, span, NOTICE_DISTANCE_MAX)))
-      const ending = score > 0 && hits.some((hit) => hit.value === 'ending' && closeness(page, hit, span, ENDING_DISTANCE_MAX) > 0)
+      while ((hits[first]?.end ?? span.start) < span.start - ENDING_DISTANCE_MAX) first += 1
+      const near = hits.slice(first, first + NEAR_MAX)
+      const score = Math.max(0, ...near.map((hit) => NOTICE_WEIGHT[hit.value] * closeness(page, hit, span, NOTICE_DISTANCE_MAX)))
+      const ending = score > 0 && near.some((hit) => hit.value === 'ending' && closeness(page, hit, span, ENDING_DISTANCE_MAX) > 0)
       if (score + Number(ending) > (best?.score ?? 0)) best = { iso, span, score: score + Number(ending) }
     }
   }

@@ -1,10 +1,10 @@
 import type { Evidence, Page } from '../../contracts/extraction.ts'
 
 /**
- * What the rules look at, over all pages together; the rest of a longer document is not read. UTF-16 code units: about 130 full pages.
+ * What the rules look at, over all pages together; the rest of a longer document is not read. UTF-16 code units: about a hundred full pages.
  * The rules run on a worker's event loop, so this bounds how long one document holds it.
  */
-const READ_LENGTH_MAX = 400_000
+const READ_LENGTH_MAX = 300_000
 
 /** A longer run of letters and digits is no word. UTF-16 code units. */
 const WORD_LENGTH_MAX = 64

@@ -29,7 +29,7 @@ export function findLabelledVatId(page: ReadPage, from: number, country: string 
   const start = from + gap
   const body = country === null ? null : BODIES[country]?.exec(rest)
   if (country !== null && body) return vatId(page, country, body[0], start, start + body[0].length)
-  const odd = ODD.exec(rest)
+  const odd = knownForm(rest) ? null : ODD.exec(rest)
   return odd && { value: odd[0].replace(/[ .-]/g, ''), valid: false, span: { page: page.number, start, end: start + odd[0].length } }
 }
 
@@ -72,7 +72,14 @@ const BODIES: Readonly<Record<string, RegExp>> = {
 }
 
 const PREFIX = new RegExp(`(?<![\\p{L}\\d])(?:${Object.keys(BODIES).join('|')})(?=[ .-]{0,2}[A-Z\\d])`, 'gu')
+const STARTS_VAT_ID = new RegExp(`^(?:${Object.keys(BODIES).join('|')})`)
 const ODD = /^[A-Z]{2}(?:[ .-]?[A-Z\d]){7,12}(?![\p{L}\d])/u
+
+/** findVatIds finds it by itself. */
+function knownForm(text: string): boolean {
+  const prefix = STARTS_VAT_ID.exec(text)?.[0] ?? ''
+  return BODIES[prefix]?.test(text.slice(prefix.length)) ?? false
+}
 
 function body(first: string, digitsMin: number, digitsMax = digitsMin, last = ''): RegExp {
   return new RegExp(`^[ .-]{0,2}${first}(?:[ .-]?\\d){${digitsMin},${digitsMax}}${last}(?![\\p{L}\\d])`, 'u')
@@ -88,8 +95,8 @@ function isValid(prefix: string, compact: string): boolean {
 }
 
 function validators(prefix: string): readonly Validator[] {
-  const british = stdnum['GB']?.['vat']
+  const british = stdnum.GB?.vat
   if (prefix === 'GB' || prefix === 'XI') return british ? [british] : []
-  if (prefix === 'EL') return euVat['GR'] ?? []
+  if (prefix === 'EL') return euVat.GR ?? []
   return euVat[prefix.slice(0, 2)] ?? []
 }

@@ -100,6 +100,16 @@ describe('try', () => {
     })
   })
 
+  test('an interruption that breaks the start is told as an interruption', async () => {
+    const interrupting = new AbortController()
+    const start: StartStandalone = async () => {
+      interrupting.abort(new CliError('INTERRUPTED', 'stopped', 130))
+      throw new Error('initdb failed')
+    }
+    const { context } = testContext({ interrupted: interrupting.signal })
+    await expect(tryFiles(context, ['x'], [], start)).rejects.toMatchObject({ code: 'INTERRUPTED' })
+  })
+
   test('a system that does not start leaves no folder', async () => {
     let dataDir = ''
     const start: StartStandalone = async (options) => {

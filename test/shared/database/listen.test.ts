@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Listener, openListener } from '../../../shared/database/listen.ts'
-import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { waitUntil } from '../../support/wait.ts'
+import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 test('hears what a committed transaction said, and nothing of one that was rolled back', async () => {
   const { bench, listener } = await open()
@@ -77,7 +77,8 @@ test('closed while it is trying to come back, it leaves no connection', async ()
   proxy.hold(false)
   await closing
   await waitUntil(
-    async () => (await bench.query(`SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)).length === 0,
+    async () =>
+      (await bench.query(`SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)).length === 0,
     'its connections to end',
   )
   expect(proxy.attempts()).toBe(before + 1)

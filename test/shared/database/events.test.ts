@@ -1,0 +1,115 @@
+import canonicalize from 'canonicalize'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '../../../shared/contracts/ids.ts'
+import type { EventDraft } from '../../../shared/contracts/record.ts'
+import { withTenant } from '../../../shared/database/connection.ts'
+import { appendEvent, closeAbandonedIntents, readRecord } from '../../../shared/database/events.ts'
+import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+let bench: Workbench
+
+beforeAll(async () => {
+  bench = await openWorkbench()
+})
+afterAll(() => bench.close())
+
+test('an event is kept as canonical JSON that says what was said of it, and nothing left out is undefined', async () => {
+  const document = newId()
+  const id = await append({ operation: 'Analyse', step: 'extract', phase: 'completed', doc_ref: document, revision: 3, result: 'ok' })
+  const [row] = await bench.query<{ body: string; phase: string }>('SELECT body, phase FROM greffier.events WHERE id = $1', [id])
+  const stored = JSON.parse(row?.body ?? '')
+  expect(row?.body).toBe(canonicalize(stored))
+  expect(row?.phase).toBe('completed')
+  expect(stored).toMatchObject({ event_id: id, controller_ref: bench.tenantId, doc_ref: document, revision: 3, hits: [], recipient: null })
+  expect(await read(document)).toEqual([stored])
+})
+
+test('the record of a document holds what concerns it, in the order of recording: its own events and the answers that used it', async () => {
+  const [mine, other] = [newId(), newId()]
+  const hit = (doc_ref: string) => ({ doc_ref, revision: 1, page: 1 })
+  const first = await append({ operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: mine })
+  const used = await append({ operation: 'Retrieve', step: 'search', phase: 'completed', hits: [hit(mine), hit(other), hit(mine)] })
+  await append({ operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: other })
+  expect((await read(mine)).map((event) => event.event_id)).toEqual([first, used])
+})
+
+test('a tenant’s record shows nothing of another tenant’s, even for the same document', async () => {
+  const document = newId()
+  const other = await bench.tenants.create('other')
+  await withTenant(bench.database, other, (tx) =>
+    appendEvent(tx, other, { operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: document }),
+  )
+  expect(await read(document)).toEqual([])
+})
+
+test('an event rolls back with the change that it describes', async () => {
+  const document = newId()
+  const failing = bench.tenant(async (tx) => {
+    await appendEvent(tx, bench.tenantId, { operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: document })
+    throw new Error('after the event')
+  })
+  await expect(failing).rejects.toThrow('after the event')
+  expect(await read(document)).toEqual([])
+})
+
+test('a draft with a key that the record does not know is refused', async () => {
+  const draft = { operation: 'Collect', step: 'upload', phase: 'completed', file_name: 'Müller.pdf' } as EventDraft
+  await expect(append(draft)).rejects.toThrow(/file_name/)
+})
+
+describe('an intent', () => {
+  test('is open until an event closes it, and can be closed once', async () => {
+    const document = newId()
+    const intent = await append(call(document))
+    expect(await open(intent)).toBe(true)
+    const closing = await append({ ...call(document), phase: 'completed', result: 'ok' }, intent)
+    expect(await open(intent)).toBe(false)
+    await expect(append({ ...call(document), phase: 'completed', result: 'failed' }, intent)).rejects.toMatchObject({ code: '23505' })
+    const events = await read(document)
+    expect(events.map((event) => event.event_id)).toEqual([intent, closing])
+    expect(events[1]?.parent_events).toEqual([intent])
+  })
+
+  test('that nobody completed is closed once as outcome_unknown, by however many at once, and says what the intent said', async () => {
+    const document = newId()
+    const intent = await append(call(document))
+    await Promise.all(Array.from({ length: 5 }, () => bench.tenant((tx) => closeAbandonedIntents(tx, bench.tenantId, [intent, newId()]))))
+    const [first, second, ...more] = await read(document)
+    expect(more).toEqual([])
+    expect(second).toMatchObject({ phase: 'outcome_unknown', result: null, parent_events: [intent], step: 'enrich', doc_ref: document })
+    expect(second?.event_id).not.toBe(first?.event_id)
+    expect(await open(intent)).toBe(false)
+  })
+
+  test('that was completed meanwhile is left as it is', async () => {
+    const document = newId()
+    const intent = await append(call(document))
+    await append({ ...call(document), phase: 'completed', result: 'ok' }, intent)
+    await bench.tenant((tx) => closeAbandonedIntents(tx, bench.tenantId, [intent]))
+    expect((await read(document)).map((event) => event.phase)).toEqual(['intent', 'completed'])
+  })
+
+  test('of another tenant cannot be closed', async () => {
+    const document = newId()
+    const intent = await append(call(document))
+    const other = await bench.tenants.create('other')
+    await withTenant(bench.database, other, (tx) => closeAbandonedIntents(tx, other, [intent]))
+    expect(await open(intent)).toBe(true)
+  })
+})
+
+function call(document: string): EventDraft {
+  return { operation: 'Infer', step: 'enrich', phase: 'intent', doc_ref: document, revision: 1 }
+}
+
+function append(draft: EventDraft, closes: string | null = null): Promise<string> {
+  return bench.tenant((tx) => appendEvent(tx, bench.tenantId, draft, closes))
+}
+
+function read(documentId: string) {
+  return bench.tenant((tx) => readRecord(tx, documentId))
+}
+
+async function open(intent: string): Promise<boolean> {
+  return (await bench.query('SELECT FROM greffier.open_intents WHERE event_id = $1', [intent])).length > 0
+}
