@@ -19,9 +19,17 @@ export function openDatabase(serviceUrl: string, onError: (error: unknown) => vo
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: CONNECTIONS_MAX,
   })
-  // An idle connection that drops is the pool's business; unheard, the event would end the process.
-  pool.on('error', onError)
+  hearErrors(pool, onError)
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/**
+ * A connection may drop while it idles in the pool, and while a transaction holds it between two queries. Either way the next query on it fails and the
+ * pool opens another; but unheard, the event would end the process.
+ */
+export function hearErrors(pool: Pool, onError: (error: unknown) => void): void {
+  pool.on('error', onError)
+  pool.on('connect', (client) => client.on('error', onError))
 }
 
 /** One transaction that sees one tenant. Throws AppError UNAVAILABLE when PostgreSQL cannot be reached. */

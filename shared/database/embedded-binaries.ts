@@ -71,7 +71,8 @@ function createBinaries(strategy: LaunchStrategy, paths: z.infer<typeof Paths>):
     case 'capability': {
       const user = unprivilegedUser()
       const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']
-      const capabilities = ['--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override']
+      // access(2), by which initdb looks for its server, drops the capabilities of an unprivileged user unless this bit is set (capabilities(7)).
+      const capabilities = ['--securebits=+no_setuid_fixup', '--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override']
       return {
         command: (binary, list) => ({ file: 'setpriv', arguments: [...identity, ...capabilities, '--', paths[binary], ...list] }),
         owner: user,

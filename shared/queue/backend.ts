@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { Client, Pool } from 'pg'
 import { AppError, errorCode } from '../contracts/errors.ts'
 import { JOBS, type Stage } from '../contracts/jobs.ts'
+import { hearErrors } from '../database/connection.ts'
 import { APP_ROLE } from '../database/migrations.ts'
 
 /** A lock shorter than this is lost by a worker that blocks its event loop; longer, and a killed worker's job waits longer. Both together: TRAPS of BullMQ 6. */
@@ -42,7 +43,7 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   })
-  pool.on('error', onError)
+  hearErrors(pool, onError)
   // Each queue and worker adds its own listener for errors.
   pool.setMaxListeners(2 * POSTGRES_CONNECTIONS_MAX)
   const connect = { connection: pool }

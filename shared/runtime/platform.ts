@@ -20,6 +20,8 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { loadPolicy, loadRegister } from './policy-files.ts'
 import { createProviders, operatorDeclaration } from './providers.ts'
 
+const CONNECTION_ERROR_LOG_MS = 1_000
+
 /** Everything that services share, each part behind its port. */
 export interface Platform {
   database: Database
@@ -49,7 +51,7 @@ export interface PlatformOptions {
 /** Builds the adapters that the configuration names; the only place that knows which. Migrates the database first. */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
   await migrate(databaseOwnerUrl, databaseUrl)
-  const onConnectionError = (error: unknown) => log.warn(errorFields(error), 'a connection was lost; it is opened again')
+  const onConnectionError = logConnectionErrors(log)
   const database = openDatabase(databaseUrl, onConnectionError)
   const listener = await openListener(databaseUrl, [OUTBOX_CHANNEL, PROGRESS_CHANNEL])
   const backend = config.QUEUE_URL
@@ -90,5 +92,18 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       await search.close()
       await database.destroy()
     },
+  }
+}
+
+/** A server that goes away takes dozens of connections with it: one line a second says enough. */
+function logConnectionErrors(log: Log): (error: unknown) => void {
+  let quietUntilMs = 0
+  let unlogged = 0
+  return (error) => {
+    unlogged++
+    if (performance.now() < quietUntilMs) return
+    log.warn({ ...errorFields(error), count: unlogged }, 'connections were lost; they are opened again')
+    quietUntilMs = performance.now() + CONNECTION_ERROR_LOG_MS
+    unlogged = 0
   }
 }

@@ -1,7 +1,10 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
+import { startScript } from '../support/process.ts'
+import { waitUntil } from '../support/wait.ts'
 
 let greffier: Greffier
 beforeAll(async () => {
@@ -96,4 +99,36 @@ describe('every error is a problem of RFC 9457 that tells nothing of the inside'
     const { document_id } = await greffier.upload('A short note.')
     expect(await greffier.settled(document_id)).toMatchObject({ status: 'completed' })
   })
+})
+
+test('no word of a document, its name, its metadata or a question is in the log, whatever level', async () => {
+  const system = startScript('services/cli/main.ts', ['serve', '--json'], { DATA_DIR: temporaryFolder(), PORT: '0', LOG_LEVEL: 'debug' })
+  const { url, api_key } = JSON.parse(await system.line(/api_key/)) as { url: string; api_key: string }
+  const headers = { authorization: `Bearer ${api_key}` }
+  const call = async (path: string, init: RequestInit = {}): Promise<{ document_id: string; status: string }> => {
+    const response = await fetch(`${url}${path}`, { ...init, headers: { ...headers, ...(init.headers as Record<string, string>) } })
+    return JSON.parse(await response.text())
+  }
+  const names = `file_name=Wombatname.txt&metadata=${encodeURIComponent('{"customer":"Wombatmeta"}')}`
+  const { document_id } = await call(
+    `/v1/documents?${names}`,
+    post('The Wombattext clause ends on 3 May 2027.', { 'idempotency-key': 'Wombatkey' }),
+  )
+  const broken = await call(`/v1/documents?${names.replace('.txt', '.pdf')}`, post('%PDF-1.7 Wombattext broken'))
+  for (const id of [document_id, broken.document_id])
+    await waitUntil(async () => ['completed', 'failed'].includes((await call(`/v1/documents/${id}`)).status), `${id} to end`)
+  await call('/v1/search', post('{"query":"Wombatquery clause"}'))
+  await call('/v1/answers', post('{"question":"When does the Wombattext clause end, Wombatquestion?"}'))
+  await call('/v1/search', post('{"query":"Wombatbroken'))
+  await call('/v1/documents?sensitivity=Wombatvalue', post('x'))
+  await call('/v1/documents/Wombatid')
+  await call(`/v1/documents/${document_id}/reprocess`, { method: 'POST' })
+  await call(`/v1/documents/${document_id}`, { method: 'DELETE' })
+  system.kill('SIGTERM')
+  await system.exited
+  const log = system.stderr()
+  expect(log).toContain('"route":"/v1/documents/:id"')
+  expect(log).toContain('stage failed for good')
+  expect(log).not.toMatch(/wombat/i)
+  expect(log).not.toContain(api_key.slice(-43))
 })

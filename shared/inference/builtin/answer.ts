@@ -2,11 +2,15 @@ import { tokenize } from '../../search/tokens.ts'
 import type { AnswerDraft, Passage } from '../provider.ts'
 import { detectLanguage } from './language.ts'
 import { type AnswerKind, answerKind, showsKind } from './question-kind.ts'
-import { type Sentence, splitSentences } from './sentences.ts'
+import { splitSentences } from './sentences.ts'
 
-/** What is read of the passages; retrieval sends less. UTF-16 code units and pieces. */
-const PASSAGES_MAX = 50
-const PASSAGE_LENGTH_MAX = 8_000
+/** What is read of the question and of all passages together; retrieval sends less. UTF-16 code units. */
+const QUESTION_LENGTH_MAX = 2_000
+const READ_LENGTH_MAX = 60_000
+
+/** Enough of a passage to tell its language. UTF-16 code units. */
+const LANGUAGE_SAMPLE_LENGTH = 720
+
 const QUESTION_WORDS_MAX = 60
 
 const CITATIONS_MAX = 3
@@ -38,8 +42,10 @@ const RELATED_FORM = 0.7
 export function answerFromPassages(question: string, passages: readonly Passage[]): AnswerDraft {
   const read = readPassages(passages)
   const candidates = read.flatMap((passage) => passage.sentences)
-  const terms = weigh(questionTerms(question, read), candidates)
-  const kind = answerKind(question, detectLanguage(question) ?? mainLanguage(read))
+  const asked = question.slice(0, QUESTION_LENGTH_MAX)
+  const language = detectLanguage(asked) ?? mainLanguage(read)
+  const terms = weigh(questionTerms(asked, language), candidates)
+  const kind = answerKind(asked, language)
   const scored = read.flatMap((passage) => scorePassage(passage, terms, kind)).sort((a, b) => b.score - a.score)
   const [best] = scored
   if (!best || best.support < (terms.length <= SHORT_QUESTION_TERMS ? SHORT_SUPPORT_MIN : SUPPORT_MIN))
@@ -74,15 +80,17 @@ interface Scored {
 }
 
 function readPassages(passages: readonly Passage[]): ReadPassage[] {
-  return passages.slice(0, PASSAGES_MAX).map(({ ref, text }) => {
-    const read = text.slice(0, PASSAGE_LENGTH_MAX)
-    const language = detectLanguage(read)
-    const sentences = splitSentences(read).map(({ start, end }: Sentence) => {
-      const quote = read.slice(start, end)
-      return { quote, tokens: new Set(tokenize(quote, language)) }
-    })
-    return { ref, language, sentences }
-  })
+  const read: ReadPassage[] = []
+  let left = READ_LENGTH_MAX
+  for (const { ref, text: whole } of passages) {
+    const text = whole.slice(0, left)
+    left -= text.length
+    if (text === '') continue
+    const language = detectLanguage(text.slice(0, LANGUAGE_SAMPLE_LENGTH))
+    const quotes = splitSentences(text).map(({ start, end }) => text.slice(start, end))
+    read.push({ ref, language, sentences: quotes.map((quote) => ({ quote, tokens: new Set(tokenize(quote, language)) })) })
+  }
+  return read
 }
 
 /** The language of most passages: what a question too short to tell is read in. */
@@ -99,8 +107,7 @@ const ASKING = new Set(
   ),
 )
 
-function questionTerms(question: string, passages: readonly ReadPassage[]): string[][] {
-  const language = detectLanguage(question) ?? mainLanguage(passages)
+function questionTerms(question: string, language: string | null): string[][] {
   const words = question.split(/\s+/, QUESTION_WORDS_MAX)
   const terms = words.map((word) => [...new Set(tokenize(word, language))].filter((token) => !ASKING.has(token)))
   return terms.filter((forms) => forms.length > 0)

@@ -141,7 +141,7 @@ function inDomain(name: string, domains: string): boolean {
 }
 
 const POSTCODE_LINE = /^(?:[A-Z]{1,3}[- ])?(?:\d{4,5}|\d{4} [A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?: |, )\p{L}/u
-const STREET_LINE = /^\d+[a-z]?,? \p{L}|^\p{L}.{2,60} \d+[a-z]?(?:[-/]\d+)?$/iu
+const STREET_LINE = /^\d+[A-Za-z]?,? \p{L}|^\p{L}.* \d+[A-Za-z]?(?:[-/]\d+)?$/u
 
 /** An addressee stands on the first page, near its top. Lines. */
 const ADDRESS_LINES_MAX = 80

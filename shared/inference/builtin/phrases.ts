@@ -25,12 +25,17 @@ export interface PhraseHit<T> {
   words: number
 }
 
+/** Lines of a vocabulary: phrases parted by a comma. */
+export function phrases(...lines: readonly string[]): readonly string[] {
+  return lines.flatMap((line) => line.split(', '))
+}
+
 /** Where two entries name the same phrase, the later one counts. */
 export function compilePhrases<T>(entries: Iterable<readonly [T, readonly string[]]>): PhraseTable<T> {
   const root: Node<T> = { next: new Map(), value: undefined }
   const endings = new Map<string, T>()
-  for (const [value, phrases] of entries) {
-    for (const phrase of phrases) {
+  for (const [value, written] of entries) {
+    for (const phrase of written) {
       if (phrase.startsWith('*')) endings.set(phrase.slice(1), value)
       else nodeOf(root, phrase).value = value
     }

@@ -9,10 +9,14 @@ const MODELS = { chat: 'greffier-rules-1', embed: 'greffier-hash-512-1' } as con
 /** Texts embedded before the event loop gets its turn: a worker must renew its locks meanwhile. About 3 ms each. */
 const TEXTS_PER_TURN = 8
 
+/** As much as any rule reads. UTF-16 code units. */
+const COUNTED_LENGTH_MAX = 300_000
+
 /**
  * Rules, checksums and hashing in this process: deterministic, offline, no language model, and it says so. What it reads is bounded, so one call
  * holds the event loop for well under a second whatever it is given.
- * `tokensIn` and `tokensOut` count words parted by white space: all that came in, and those of the answer.
+ * `tokensIn` and `tokensOut` count words parted by white space: those of the first COUNTED_LENGTH_MAX that came in, and those of the
+ * answer.
  * Throws nothing of its own; a `signal` that has aborted rejects with its reason.
  */
 export function createBuiltinProvider(): Provider {
@@ -49,5 +53,11 @@ function facts(modelReturned: string, tokensIn: number, tokensOut: number): Call
 }
 
 function words(texts: readonly string[]): number {
-  return texts.reduce((total, text) => total + (text.match(/\S+/g)?.length ?? 0), 0)
+  let left = COUNTED_LENGTH_MAX
+  let total = 0
+  for (const text of texts) {
+    total += text.slice(0, left).match(/\S+/g)?.length ?? 0
+    left = Math.max(0, left - text.length)
+  }
+  return total
 }

@@ -30,7 +30,8 @@ test('an erased place stays on the list, so that an erasure looks at it again, a
 })
 
 test('an orphan is an original without a document that was registered long enough ago, and nothing else', async () => {
-  const { document_id: kept } = await bench.upload()
+  await bench.query('DELETE FROM greffier.artifacts')
+  await bench.upload()
   const [orphan, young, points, gone] = [newId(), newId(), newId(), newId()]
   for (const document of [orphan, young, gone]) await register(document, 'original')
   await register(points, 'points')
@@ -38,7 +39,6 @@ test('an orphan is an original without a document that was registered long enoug
   await bench.query(`UPDATE greffier.artifacts SET registered_at = now() - interval '2 hours' WHERE document_id <> $1`, [young])
   const found = await withSystem(bench.database, (tx) => listOrphans(tx, 3_600_000, 10))
   expect(found).toEqual([{ tenant_id: bench.tenantId, document_id: orphan }])
-  expect(kept).not.toBe(orphan)
   await withSystem(bench.database, (tx) => forgetArtifact(tx, orphan))
   expect(await withSystem(bench.database, (tx) => listOrphans(tx, 3_600_000, 10))).toEqual([])
 })

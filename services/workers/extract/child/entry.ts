@@ -70,7 +70,7 @@ async function loadFormats() {
     import('./plain.ts'),
   ])
   await pdf.warmUp()
-  return { ...pdf, ...html, ...markdown, ...plain }
+  return { readPdf: pdf.readPdf, readHtml: html.readHtml, readMarkdown: markdown.readMarkdown, readPlain: plain.readPlain }
 }
 
 function readInput(): Promise<{ task: Task; bytes: Uint8Array }> {

@@ -1,0 +1,58 @@
+import { Client } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { migrate } from '../../../shared/database/migrations.ts'
+import { openPostgresQueues } from '../../../shared/queue/backend.ts'
+import { openPublisher } from '../../../shared/queue/publish.ts'
+import { testDatabase } from '../../support/postgres.ts'
+import { describeQueueBackend, newJob } from './contract.ts'
+
+const ignore = () => undefined
+
+describeQueueBackend('PostgreSQL', async () => {
+  const database = await migrated()
+  const client = new Client({ connectionString: database.ownerUrl })
+  await client.connect()
+  const text = async (query: string) => (await client.query<{ text: string }>(query)).rows.map((row) => row.text).join('\n')
+  return {
+    openBackend: () => openPostgresQueues(database.ownerUrl, database.serviceUrl, ignore),
+    jobs: async () => Number(await text('SELECT count(*) AS text FROM bullmq.job')),
+    dump: async () => {
+      const tables = (await text(`SELECT table_name AS text FROM information_schema.tables WHERE table_schema = 'bullmq'`)).split('\n')
+      return (await Promise.all(tables.map((table) => text(`SELECT t::text FROM bullmq.${client.escapeIdentifier(table)} t`)))).join('\n')
+    },
+    processArguments: ['postgres', database.ownerUrl, database.serviceUrl],
+    close: async () => {
+      await client.end()
+      await database.close()
+    },
+  }
+})
+
+test('many processes that start together on a new database all get their queues', async () => {
+  for (let round = 0; round < 3; round++) {
+    const { ownerUrl, serviceUrl } = await migrated(true)
+    const backends = await Promise.all(Array.from({ length: 20 }, () => openPostgresQueues(ownerUrl, serviceUrl, ignore)))
+    await Promise.all(backends.map((backend) => backend.close()))
+  }
+})
+
+test('a PostgreSQL that is gone makes ping and publishing fail with UNAVAILABLE or its own error, at once', async () => {
+  const database = await migrated()
+  const backend = await openPostgresQueues(database.ownerUrl, database.serviceUrl, ignore)
+  const publisher = openPublisher(backend)
+  onTestFinished(async () => {
+    await publisher.close()
+    await backend.close()
+  })
+  await publisher.publish([newJob('extract')])
+  await database.close()
+  await expect(backend.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(publisher.publish([newJob('extract')])).rejects.toThrow()
+})
+
+async function migrated(closedWithTest = false) {
+  const database = await testDatabase()
+  if (closedWithTest) onTestFinished(() => database.close())
+  await migrate(database.ownerUrl, database.serviceUrl)
+  return database
+}
