@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, ERRORS, errorCode } from '../../shared/contracts/errors.ts'
 import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
 import type { EventDraft } from '../../shared/contracts/record.ts'
@@ -22,9 +23,13 @@ import type { StageHandlers, StageResult } from './stage.ts'
 /** Half of a backoff is fixed and half is chance, so that documents that failed together do not come back together. */
 const JITTER = 0.5
 const BACKOFF_MS_MAX = 5 * 60_000
+/** A job that is handed back is still in the queue for a moment, and adding it again would change nothing. */
+const HAND_BACK_PAUSE_MS = 1_000
+/** For handing back. A BullMQ worker whose engine is gone is never closed. */
+const CLOSE_GRACE_MS = 5_000
 
 export interface WorkerLoop {
-  /** Takes no more jobs, lets active ones finish until `deadlineMs`, then aborts them and hands them back. */
+  /** Takes no more jobs, lets active ones finish until `deadlineMs`, then aborts them and hands them back. Resolves soon after, whatever the queue does. */
   close(deadlineMs: number): Promise<void>
 }
 
@@ -40,14 +45,23 @@ interface LoopServices {
 /** One BullMQ worker a stage. The queue says when; PostgreSQL says whether, and every effect is committed behind its fence. */
 export function startWorkerLoop(services: LoopServices): WorkerLoop {
   const stopping = new AbortController()
-  const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => runJob(services, stage, payload, stopping.signal)))
+  const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => deliver(services, stage, payload, stopping.signal)))
   return {
     close: async (deadlineMs) => {
       const timer = setTimeout(() => stopping.abort(new ShutdownError()), deadlineMs)
-      await Promise.all(workers.map((worker) => worker.close()))
+      const closed = new AbortController()
+      const closing = Promise.all(workers.map((worker) => worker.close())).finally(() => closed.abort())
+      await Promise.race([closing, gone(deadlineMs + CLOSE_GRACE_MS, closed.signal)])
       clearTimeout(timer)
     },
   }
+}
+
+/** Resolves after `ms`, or when it is no longer needed. */
+async function gone(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
 }
 
 class ShutdownError extends Error {
@@ -60,6 +74,16 @@ interface Start {
   epoch: number
   starts: number
   startedAtMs: number
+}
+
+/** The engine is told no more than the code: what went wrong before or after a stage is said here. The sweeper brings the job back. */
+async function deliver(services: LoopServices, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
+  try {
+    await runJob(services, stage, payload, stopping)
+  } catch (error) {
+    services.log.error({ stage, ...errorFields(error) }, 'a job could not be handled')
+    throw error
+  }
 }
 
 async function runJob(services: LoopServices, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
@@ -88,6 +112,8 @@ async function runHandler(services: LoopServices, start: Start, stopping: AbortS
   const timeout = AbortSignal.timeout(JOBS[start.key.stage].timeoutMs)
   const signal = AbortSignal.any([timeout, stopping])
   const tenantKeys = await services.tenants.keys(start.key.tenant_id)
+  // An abort that came before there is a listener would never be heard.
+  signal.throwIfAborted()
   const { tenant_id, document_id, revision } = start.key
   const working = services.handlers[start.key.stage]({
     document: start.document,
@@ -122,7 +148,7 @@ async function commit(services: LoopServices, start: Start, result: StageResult)
 /** The class of the error decides: hand back, repeat later, or end with a reason. */
 async function recover(services: LoopServices, start: Start, error: unknown): Promise<void> {
   const { key } = start
-  if (error instanceof ShutdownError) return postpone(services, start, { dueInMs: 0, countStart: false, code: null })
+  if (error instanceof ShutdownError) return postpone(services, start, { dueInMs: HAND_BACK_PAUSE_MS, countStart: false, code: null })
   const code = errorCode(error)
   const fields = {
     documentId: key.document_id,

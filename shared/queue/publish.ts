@@ -4,7 +4,7 @@ import { jobId, STAGES, type Stage, type StageJob } from '../contracts/jobs.ts'
 import type { QueueBackend } from './backend.ts'
 
 /** BullMQ waits without end for an engine that was away when it started. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 5_000
 
 /** Both throw AppError UNAVAILABLE when the engine does not answer in time, and what BullMQ throws. */
 export interface Publisher {

@@ -101,7 +101,7 @@ describe('an erasure in the middle of', () => {
     })
     await stageRuns(document_id, 'extract')
     await greffier.erase(document_id)
-    await remaining(document_id)
+    expect(await traces(document_id)).toEqual(NOTHING)
   })
 
   test('index, with its points on the way to the search store, leaves nothing', async () => {
@@ -114,7 +114,7 @@ describe('an erasure in the middle of', () => {
     held.exec('ROLLBACK')
     held.close()
     await greffier.erase(document_id)
-    await remaining(document_id)
+    expect(await traces(document_id)).toEqual(NOTHING)
   })
 })
 
@@ -151,8 +151,4 @@ async function stageRuns(documentId: string, stage: string): Promise<void> {
         .length > 0,
     `${stage} of ${documentId} to begin`,
   )
-}
-
-async function remaining(documentId: string): Promise<void> {
-  expect(await traces(documentId)).toEqual(NOTHING)
 }

@@ -110,20 +110,16 @@ describe('HTML', () => {
 
 describe('text', () => {
   test.each([
-    ['60 MB in one line', 60, 'x', /^(completed null|failed EXTRACTION_LIMIT)$/],
-    ['15 MB in one line without a space', 15, 'x', /^(completed null|failed EXTRACTION_LIMIT)$/],
-    ['15 MB of words in one line', 15, 'Kündigung 12,50 EUR am 3.4.2026 ', /^(completed null|failed EXTRACTION_LIMIT)$/],
-  ])(
-    'of %s completes or ends with a typed error, and the server stays awake',
-    { timeout: 120_000 },
-    async (_what, megabytes, word, ending) => {
-      const body = Buffer.alloc(megabytes * MEGABYTE, word)
-      const { document, slowestMs } = await staysAwake(() => process(body, 'line.txt'))
-      expect(`${document.status} ${document.error_code}`).toMatch(ending)
-      expect(slowestMs).toBeLessThan(HEALTH_MS_MAX)
-      await nextCompletes()
-    },
-  )
+    ['60 MB in one line', 60, 'x', 'failed EXTRACTION_LIMIT'],
+    ['a megabyte in one line without a space', 1, 'x', 'completed null'],
+    ['a megabyte of words in one line', 1, 'Kündigung 12,50 EUR am 3.4.2026 ', 'completed null'],
+  ])('of %s ends as it must, and the server stays awake', async (_what, megabytes, word, ending) => {
+    const body = Buffer.alloc(megabytes * MEGABYTE, word)
+    const { document, slowestMs } = await staysAwake(() => process(body, 'line.txt'))
+    expect(`${document.status} ${document.error_code}`).toBe(ending)
+    expect(slowestMs).toBeLessThan(HEALTH_MS_MAX)
+    await nextCompletes()
+  })
 
   test.each([
     ['of white space', ' \n\t '.repeat(1_000)],
@@ -175,8 +171,13 @@ async function staysAwake(work: () => Promise<DocumentJson>): Promise<{ document
   }
 }
 
-/** The same bytes in every run. */
+/** The same bytes in every run (Park and Miller's generator). */
 function noise(bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
   let state = 1
-  return Buffer.from(Uint8Array.from({ length: bytes }, () => (state = (Math.imul(state, 48_271) >>> 0) % 2_147_483_647) & 0xff))
+  for (let at = 0; at < bytes; at++) {
+    state = (state * 48_271) % 2_147_483_647
+    buffer[at] = state & 0xff
+  }
+  return buffer
 }

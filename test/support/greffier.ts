@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
+import { Pool } from 'pg'
 import { startStandalone } from '../../services/standalone/app.ts'
 import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
@@ -16,6 +16,8 @@ import { type Config, readConfig } from '../../shared/runtime/config.ts'
 import { createSqliteSearch } from '../../shared/search/sqlite.ts'
 import { testDatabase } from './postgres.ts'
 import { waitUntil } from './wait.ts'
+
+const OWNER_CONNECTIONS_MAX = 4
 
 export interface Greffier {
   readonly url: string
@@ -81,8 +83,7 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   }
   const system = await startStandalone(config)
   const { url, apiKey } = system
-  const owner = new Client({ connectionString: server.ownerUrl, options: '-c search_path=greffier' })
-  await owner.connect()
+  const owner = new Pool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: OWNER_CONNECTIONS_MAX })
   const database = openDatabase(server.serviceUrl, (error) => {
     throw error
   })
@@ -113,8 +114,8 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
       succeeded(await fetchIt(`/v1/documents?${new URLSearchParams(query)}`, { method: 'POST', body, headers })),
     settled: async (documentId) => {
       await waitUntil(async () => {
-        const [row] = await owner.query('SELECT status FROM documents WHERE id = $1', [documentId]).then(({ rows }) => rows)
-        return FINAL_STATUSES.includes(row?.status)
+        const { rows } = await owner.query('SELECT status FROM documents WHERE id = $1', [documentId])
+        return FINAL_STATUSES.includes(rows[0]?.status)
       }, `document ${documentId} to be completed`)
       return json(`/v1/documents/${documentId}`)
     },

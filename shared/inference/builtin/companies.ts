@@ -45,7 +45,7 @@ const ARTICLE = /^(?:der|die|das|dem|den|ein|eine|the|an?|het|een|ist|is|est|fü
 
 /** Where the run of capitalised words that ends at `end` begins; null when there is none. */
 function nameStart(text: string, from: number, end: number): number | null {
-  const ahead = text.slice(from, end)
+  const ahead = text.slice(from, end).replace(/, ?$/, '')
   const cut = Math.max(...[...ahead.matchAll(/[:;|•·\t]|,(?= )| [-–—] | {2,}/g)].map((match) => match.index + match[0].length), 0)
   const words = [...ahead.slice(cut).matchAll(/\S+/g)].slice(-NAME_WORDS_MAX)
   if (words.length <= 3 && /^\p{Lu}/u.test(words[0]?.[0] ?? '') && !words.slice(1).some(([word]) => NOT_NAMES.test(word))) {

@@ -9,25 +9,26 @@ const PREAMBLE_LENGTH = 3_000
 const PARTY_LENGTH_MAX = 600
 const NAME_LENGTH_MAX = 80
 
-/** Of one page. */
+/** A company named without a part in the document counts as party only in the head of the first page. UTF-16 code units. */
+const HEAD_LENGTH = 1_000
 const COMPANIES_MAX = 20
-const PAGES_MAX = 5
 
 /** Lines of prose between "between" and the first name, such as "the following parties". */
 const LINES_TO_NAME_MAX = 4
 
 /**
- * The first two parties: after their roles ("Employer: …"), after "between … and …"; these are `verified`. Else the first companies named, whose part
- * in the document nothing says: `unverified`.
+ * The first two parties: after their roles ("Employer: …"), after "between … and …"; these are `verified`. Else the companies
+ * in the head, whose part in the document nothing says: `unverified`.
  */
 export function findGeneralParties(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): [FoundField | null, FoundField | null] {
   const told = distinct(pages, preamble(labels))
   const spans = told.length === 2 ? told : distinct(pages, [...told, ...byRole(labels)])
   if (spans.length === 2) return [named(pages, spans[0], 'verified'), named(pages, spans[1], 'verified')]
-  const companies = distinct(pages, [
-    ...spans,
-    ...pages.slice(0, PAGES_MAX).flatMap((page) => findCompanies(page, COMPANIES_MAX).map((company) => company.span)),
-  ])
+  const inHead = pages
+    .slice(0, 1)
+    .flatMap((page) => findCompanies(page, COMPANIES_MAX))
+    .map((company) => company.span)
+  const companies = distinct(pages, [...spans, ...inHead.filter((span) => span.start < HEAD_LENGTH)])
   const status = (span: Span | undefined) => (span && spans.includes(span) ? 'verified' : 'unverified')
   return [named(pages, companies[0], status(companies[0])), named(pages, companies[1], status(companies[1]))]
 }

@@ -84,7 +84,7 @@ function heading(page: ReadPage): Span | null {
 /** UTF-16 code units: a date further down is seldom that of the document. */
 const DATE_WITHIN = 2_500
 
-const PLACE_AND_DATE = /(?:^|\n)\p{Lu}[\p{L}. '’-]{1,40},? (?:den |le |a |el |il |lì |on )?$/u
+const PLACE_AND_DATE = /(?:^|\n)\p{Lu}[\p{L}. '’-]{1,40}, ?(?:den |le |a |el |il |lì )?$/u
 
 /** After its label; after a place ("Lyon, le 3 mars 2026"); else the first one at the beginning, `unverified`. */
 function documentDate(pages: readonly ReadPage[], labels: Labels<GeneralLabel>, dates: Dates): FoundField | null {

@@ -140,32 +140,22 @@ export function describeQueueBackend(name: string, open: () => Promise<OpenedEng
       expect(dump).toContain('MODEL_REFUSED')
     })
 
-    test('a worker that is killed with -9 in the middle of a job loses it to another one within ten seconds', async () => {
-      const script = startScript(new URL('worker-process.ts', import.meta.url).pathname, engine.processArguments)
-      await script.line(/^ready$/)
+    test('a worker that is killed with -9 in the middle of a job loses it to another one within ten seconds, as often as that happens', async () => {
       const job = newJob('index')
       await publisher.publish([job])
-      await script.line(new RegExp(`^began ${job.document_id}$`))
-      const { received } = work('index')
-      const killedAtMs = performance.now()
-      script.kill('SIGKILL')
-      await waitUntil(() => received.length > 0, 'the other worker to get the job')
-      expect(performance.now() - killedAtMs).toBeLessThan(RECOVERY_MS_MAX)
-      expect(received).toMatchObject([{ document_id: job.document_id }])
-      await empty()
-    })
-
-    test('a job that kills its workers again and again is always given back: starts are bounded in PostgreSQL alone', async () => {
-      const job = newJob('index')
-      await publisher.publish([job])
-      for (let round = 1; round <= 2; round++) {
+      let killedAtMs = Number.POSITIVE_INFINITY
+      for (let killed = 0; killed < 2; killed++) {
         const script = startScript(new URL('worker-process.ts', import.meta.url).pathname, engine.processArguments)
         await script.line(new RegExp(`^began ${job.document_id}$`))
+        expect(performance.now() - killedAtMs).toBeLessThan(RECOVERY_MS_MAX)
+        killedAtMs = performance.now()
         script.kill('SIGKILL')
         await script.exited
       }
       const { received } = work('index')
       await waitUntil(() => received.length > 0, 'the surviving worker to get the job')
+      expect(performance.now() - killedAtMs).toBeLessThan(RECOVERY_MS_MAX)
+      expect(received).toMatchObject([{ document_id: job.document_id }])
       await empty()
     })
 

@@ -94,17 +94,6 @@ test('a Redis that has stopped answering is given up after a while, for publishi
   await waitUntil(() => received.length > 0, 'the worker to hear of it')
 })
 
-test('workers whose Redis is gone are closed when their adapter is', async () => {
-  const redis = await running()
-  const backend = openRedisQueues(redis.url, ignore)
-  const workers = (['extract', 'index'] as const).map((stage) => backend.openWorker(stage, async () => undefined))
-  await Promise.all(workers.map((worker) => worker.waitUntilReady()))
-  await redis.close()
-  const closing = Promise.all(workers.map((worker) => worker.close()))
-  await backend.close()
-  await closing
-})
-
 function opened(url: string): QueueBackend {
   const backend = openRedisQueues(url, ignore)
   onTestFinished(() => backend.close())

@@ -5,10 +5,8 @@ import { openPostgresQueues, openRedisQueues } from '../../../shared/queue/backe
 const [engine, first = '', second = ''] = process.argv.slice(2)
 const report = (error: unknown) => void process.stderr.write(`${error}\n`)
 const backend = engine === 'redis' ? openRedisQueues(first, report) : await openPostgresQueues(first, second, report)
-const worker = backend.openWorker('index', (payload) => {
+backend.openWorker('index', (payload) => {
   const { document_id } = payload as { document_id: string }
   process.stdout.write(`began ${document_id}\n`)
   return new Promise<void>(() => undefined)
 })
-await worker.waitUntilReady()
-process.stdout.write('ready\n')
