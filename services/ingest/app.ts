@@ -14,6 +14,11 @@ import { createUpload, type Upload } from './upload.ts'
 
 const FORM_FIELDS_MAX = 20
 const FORM_FIELD_BYTES_MAX = 64 * 1024
+/** For the description of the API: what is streamed is not validated by a schema. */
+const UPLOAD_BODY = {
+  'application/octet-stream': { type: 'string', format: 'binary' },
+  'multipart/form-data': { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } },
+}
 const IdempotencyKey = z.string().min(1).max(255).optional()
 
 /** Upload, status, progress, reprocess, delete: the routes of the back-office application. */
@@ -35,6 +40,7 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
     '/v1/documents',
     {
       onRequest: authorize(services.database, 'documents:write'),
+      config: { streamedBody: UPLOAD_BODY },
       schema: {
         tags: ['documents'],
         summary: 'Upload a document',

@@ -4,17 +4,12 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyBaseLogger } from 'fastify'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RawServerDefault } from 'fastify'
-import {
-  createJsonSchemaTransform,
-  hasZodFastifySchemaValidationErrors,
-  serializerCompiler,
-  validatorCompiler,
-  type ZodTypeProvider,
-} from 'fastify-type-provider-zod'
+import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { AppError, type ErrorCode } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { Identity } from '../database/api-keys.ts'
 import { collectMethods } from './http-methods.ts'
+import { describeRoute } from './http-openapi.ts'
 import { errorFields, type Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { PROBLEM_TYPE, toProblem } from './problem.ts'
@@ -94,7 +89,7 @@ export async function createHttpServer({ title, log, metrics, ready }: HttpOptio
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },
-    transform: createJsonSchemaTransform({ skipList: ['/openapi.json'] }),
+    transform: describeRoute,
   })
   await server.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP })
   addProbes(server, metrics, ready)
