@@ -1,5 +1,6 @@
 import { AppError, ERRORS } from '../../shared/contracts/errors.ts'
 import { ConfigError } from '../../shared/runtime/config.ts'
+import { PolicyFileError } from '../../shared/runtime/policy-files.ts'
 import { EXIT, type ExitCode, exitCodeOfStatus } from './exit-codes.ts'
 
 /** An error that a person reads: one line, a stable code, and the exit code it leads to. `message` holds neither content nor secrets. */
@@ -18,7 +19,8 @@ export class CliError extends Error {
 /** Any thrown value as a CliError. Credentials inside a URL are cut out of foreign messages. */
 export function toCliError(error: unknown): CliError {
   if (error instanceof CliError) return error
-  if (error instanceof ConfigError) return new CliError('CONFIGURATION', error.message, EXIT.configuration, { cause: error })
+  if (error instanceof ConfigError || error instanceof PolicyFileError)
+    return new CliError('CONFIGURATION', error.message, EXIT.configuration, { cause: error })
   if (error instanceof AppError) {
     const { status, title } = ERRORS[error.code]
     return new CliError(error.code, error.detail ? `${title}: ${error.detail}` : title, exitCodeOfStatus(status), { cause: error })

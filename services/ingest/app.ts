@@ -100,7 +100,8 @@ async function nextFile(parts: Parts, fields: Record<string, unknown>): Promise<
     if (!part) return null
     if (part.type === 'file') return part
     if (Object.hasOwn(fields, part.fieldname)) throw new AppError('INVALID_REQUEST', `the field ${part.fieldname} is given twice`)
-    fields[part.fieldname] = part.value
+    // A part of type application/json comes parsed; options are text in every form.
+    fields[part.fieldname] = typeof part.value === 'string' ? part.value : JSON.stringify(part.value)
   }
 }
 

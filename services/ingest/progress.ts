@@ -35,6 +35,8 @@ export function addProgressRoute(server: HttpServer, { database, listener }: Ing
     '/v1/documents/:id/progress',
     {
       onRequest: authorize(database, 'documents:read'),
+      // HEAD would hold its connection as long as GET, and send nothing.
+      exposeHeadRoute: false,
       schema: { tags: ['documents'], summary: 'Follow a document (server-sent events)', params: z.object({ id: z.uuid() }) },
     },
     async ({ identity, params }, reply) => {

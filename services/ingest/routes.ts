@@ -65,7 +65,15 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
       const row = await withTenant(database, identity.tenantId, (tx) => findDocument(tx, params.id))
       const { plain } = await vault.read({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
-      await withTenant(database, identity.tenantId, (tx) => recordRead(tx, row, row.revision, 'content'))
+      try {
+        // Looked up again: an erasure may have come between, and what it announced as gone is not handed out.
+        await withTenant(database, identity.tenantId, async (tx) =>
+          recordRead(tx, await findDocument(tx, params.id), row.revision, 'content'),
+        )
+      } catch (error) {
+        plain.destroy()
+        throw error
+      }
       reply.header('content-disposition', `attachment; filename="${row.id}.${EXTENSION[row.media_type]}"`)
       return reply.type(row.media_type).send(plain)
     },

@@ -1,7 +1,8 @@
+import { AppError } from '../../shared/contracts/errors.ts'
 import type { Answer, AnswerRequest, Citation } from '../../shared/contracts/retrieval.ts'
 import { locateInText } from '../../shared/inference/evidence.ts'
-import type { CallSubject, ModelGateway } from '../../shared/inference/gateway.ts'
-import type { ClaimedCitation, Provider } from '../../shared/inference/provider.ts'
+import type { CallSubject, ModelGateway, ProviderIdentity } from '../../shared/inference/gateway.ts'
+import type { ClaimedCitation } from '../../shared/inference/provider.ts'
 import { type Candidate, findPassages, QUESTION_SUBJECT, type SearchServices } from './search.ts'
 
 /** Passages that a provider sees for one question. */
@@ -23,9 +24,19 @@ export async function answerQuestion(
   request: AnswerRequest,
   signal: AbortSignal,
 ): Promise<Answer> {
+  try {
+    return await answerOnce(services, tenantId, request, signal)
+  } catch (error) {
+    // A document was erased between the search and the call: nothing was sent, and a second search no longer finds it.
+    if (error instanceof AppError && error.code === 'DOCUMENT_ERASED') return answerOnce(services, tenantId, request, signal)
+    throw error
+  }
+}
+
+async function answerOnce(services: AnswerServices, tenantId: string, request: AnswerRequest, signal: AbortSignal): Promise<Answer> {
   const { question, document_ids } = request
   const passages = await findPassages(services, { tenantId, query: question, limit: PASSAGES_MAX, document_ids, step: 'answer', signal })
-  if (passages.length === 0) return abstain(question, services.gateway.providers[0])
+  if (passages.length === 0) return abstain(question, undefined)
   const { value: draft, provider } = await services.gateway.call(
     { tenant_id: tenantId, task: 'answer', step: 'answer', subjects: [QUESTION_SUBJECT, ...passages.map(subjectOf)], signal },
     (chosen, callSignal) =>
@@ -57,11 +68,11 @@ function verify(claim: ClaimedCitation, passages: readonly Candidate[]): Citatio
   ]
 }
 
-function abstain(question: string, provider: Provider | undefined): Answer {
+function abstain(question: string, provider: ProviderIdentity | undefined): Answer {
   return { question, answer: null, abstained: true, citations: [], generated_by: describe(provider) }
 }
 
-function describe(provider: Provider | undefined): Answer['generated_by'] {
+function describe(provider: ProviderIdentity | undefined): Answer['generated_by'] {
   const language_model = provider?.languageModel ?? false
   return {
     processor: provider?.processor ?? 'none',

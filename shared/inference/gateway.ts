@@ -1,9 +1,9 @@
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { AppError, errorCode } from '../contracts/errors.ts'
 import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
-import { type Database, withTenant } from '../database/connection.ts'
+import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
-import { type Decision, evaluate } from '../policy/evaluate.ts'
+import { byStrictness, classesOf, type Decision, evaluate } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type Declaration, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
@@ -29,18 +29,22 @@ export interface CallContext {
   only?: string
 }
 
+/** Who a provider is, and nothing that could be called: the provider itself is seen by the `run` of a call alone. */
+export type ProviderIdentity = Readonly<Pick<Provider, 'processor' | 'languageModel' | 'models'>>
+
 export interface GatewayResult<T> {
   value: T
-  provider: Provider
+  provider: ProviderIdentity
   facts: CallFacts
 }
 
 export interface ModelGateway {
   /** Providers in the configured order. */
-  readonly providers: readonly Provider[]
+  readonly providers: readonly ProviderIdentity[]
   /**
    * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, calls, and
-   * completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, else what the provider throws.
+   * completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a subject was erased
+   * before the intent, else what the provider throws.
    */
   call<T>(context: CallContext, run: (provider: Provider, signal: AbortSignal) => Promise<ProviderResult<T>>): Promise<GatewayResult<T>>
 }
@@ -67,16 +71,19 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       const decision = decide(options, provider, context)
       const draft = describe(options, provider, decision, context)
       if (decision.outcome === 'allowed') return { provider, draft }
-      await write(context, { ...draft, phase: 'refused' })
+      await write(context, { ...draft, phase: 'refused', ai_generated: false })
     }
     throw new AppError('POLICY_REFUSED', `no configured provider may ${context.task} this data under policy ${options.policy.name}`)
   }
 
   return {
-    providers,
+    providers: providers.map(identityOf),
     call: async (context, run) => {
       const { provider, draft } = await choose(context)
-      const intent = await write(context, { ...draft, phase: 'intent' })
+      const intent = await withTenant(database, context.tenant_id, async (tx) => {
+        await assertNoneErased(tx, context.subjects)
+        return appendEvent(tx, context.tenant_id, { ...draft, phase: 'intent' })
+      })
       const startedAt = performance.now()
       const elapsed = () => Math.round(performance.now() - startedAt)
       let result: Awaited<ReturnType<typeof run>>
@@ -85,7 +92,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       } catch (error) {
         await write(
           context,
-          { ...draft, phase: 'completed', result: 'failed', error_code: errorCode(error), duration_ms: elapsed() },
+          { ...draft, ai_generated: false, phase: 'completed', result: 'failed', error_code: errorCode(error), duration_ms: elapsed() },
           intent,
         )
         throw error
@@ -98,34 +105,47 @@ export function createGateway(options: GatewayOptions): ModelGateway {
         duration_ms: elapsed(),
       } as const
       await write(context, completed, intent)
-      return { value: result.value, provider, facts: result.facts }
+      return { value: result.value, provider: identityOf(provider), facts: result.facts }
     },
   }
 }
 
-/** A call is allowed when the policy allows it for each document in it; the first refusal is the answer. */
+function identityOf({ processor, languageModel, models }: Provider): ProviderIdentity {
+  return { processor, languageModel, models }
+}
+
+/** Between reading a document and calling there is time for its erasure, and after its tombstone nobody else is shown it any more. */
+async function assertNoneErased(tx: Tx, subjects: readonly CallSubject[]): Promise<void> {
+  const ids = subjects.flatMap((subject) => subject.document_id ?? [])
+  if (ids.length === 0) return
+  const erased = await tx.selectFrom('documents').select('id').where('id', 'in', ids).where('erased_at', 'is not', null).executeTakeFirst()
+  if (erased) throw new AppError('DOCUMENT_ERASED')
+}
+
+/** A call is allowed when the policy allows it for each document in it. The answer is the first refusal, else what was decided on the strictest data. */
 function decide(options: GatewayOptions, provider: Provider, context: CallContext): Decision {
   const recipient = recipientOf(options.register, provider, options.declaration)
-  let decision: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
-  for (const subject of context.subjects) {
-    decision = evaluate(options.policy, recipient, { ...subject, task: context.task })
-    if (decision.outcome === 'refused') return decision
-  }
-  return decision
+  const decisions = [...context.subjects]
+    .sort(byStrictness)
+    .map((subject) => evaluate(options.policy, recipient, { ...subject, task: context.task }))
+  const none: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
+  return decisions.find((decision) => decision.outcome === 'refused') ?? decisions[0] ?? none
 }
 
 function describe(options: GatewayOptions, provider: Provider, decision: Decision, context: CallContext): Omit<EventDraft, 'phase'> {
   const documents = context.subjects.filter((subject) => subject.document_id !== null)
+  const question = context.subjects.find((subject) => subject.document_id === null)
   const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
   return {
     operation: context.task === 'embed' ? 'Derive' : 'Infer',
     step: context.step,
     doc_ref: single?.document_id ?? null,
     revision: single?.revision ?? null,
-    purpose: single?.purpose ?? null,
+    // A question is what the call is for; the documents in it have their own purpose on their own record.
+    purpose: (question ?? single)?.purpose ?? null,
     sensitivity: single?.sensitivity ?? null,
-    special: single ? single.data_classes.includes('special') : null,
-    criminal: single ? single.data_classes.includes('criminal') : null,
+    special: single ? classesOf(single).includes('special') : null,
+    criminal: single ? classesOf(single).includes('criminal') : null,
     provenance: 'derived',
     recipient: { processor: provider.processor, endpoint: provider.endpoint, region: provider.region, register_hash: options.registerHash },
     policy: { hash: options.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
@@ -147,13 +167,16 @@ function describe(options: GatewayOptions, provider: Provider, decision: Decisio
   }
 }
 
+/** What a model's name or a request's id looks like. The record keeps what a provider says for ever: its words must not bring text into it. */
+const NAME = /^[\w./][\w.:/@+-]{0,127}$/
+
 function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts): ProcessingEvent['model'] {
   if (!model) return null
   return {
     ...model,
-    returned: facts.modelReturned,
+    returned: NAME.test(facts.modelReturned) ? facts.modelReturned : 'not stated',
     tokens_in: facts.tokensIn,
     tokens_out: facts.tokensOut,
-    provider_request_id: facts.requestId,
+    provider_request_id: facts.requestId !== null && NAME.test(facts.requestId) ? facts.requestId : null,
   }
 }

@@ -23,7 +23,8 @@ const CLASSES_OF_A_SILENT_RULE: readonly DataClass[] = ['personal', 'none']
 
 /**
  * Decides one call. Default deny; for each class of the data the first rule whose `when` fits decides by its requirements; every class must be
- * allowed, and the strictest one that is refused (else the strictest) gives its rule's name to the decision. Pure and total: it never throws.
+ * allowed, and the strictest one that is refused (else the strictest) gives its rule's name to the decision. Whatever the rules ask, bytes leave this
+ * process only to an endpoint that the register holds. Pure and total: it never throws.
  */
 export function evaluate(policy: Policy, recipient: Recipient, request: PolicyRequest): Decision {
   const { processor } = recipient
@@ -36,8 +37,20 @@ export function evaluate(policy: Policy, recipient: Recipient, request: PolicyRe
   )
 }
 
+/** How data is declared. */
+type Declared = Pick<PolicyRequest, 'data_classes' | 'sensitivity'>
+
+/** For sorting, the strictest data first; data without a class before all, because it is always refused. */
+export function byStrictness(a: Declared, b: Declared): number {
+  const rank = (data: Declared) => {
+    const [strictest] = classesOf(data)
+    return strictest === undefined ? -1 : STRICTEST_FIRST.indexOf(strictest)
+  }
+  return rank(a) - rank(b)
+}
+
 /** Strictest first. `none` beside another class says nothing, and a document marked special by its sensitivity is special. */
-function classesOf(request: PolicyRequest): DataClass[] {
+export function classesOf(request: Declared): DataClass[] {
   const given = new Set<DataClass>(request.data_classes)
   if (request.sensitivity === 'special') given.add('special')
   if (given.size > 1) given.delete('none')
@@ -81,11 +94,13 @@ function unmet(require: Require, recipient: KnownRecipient): Decision['failed'] 
   if (wanted && !wanted.some((place) => (place === 'EEA' ? EEA.includes(country) : place === country))) {
     failed.push({ requirement: `country of the contracting entity in ${wanted.join(', ')}`, found: country })
   }
-  ask(
-    'region',
-    require.region_in?.filter((region) => region !== 'unknown'),
-    endpoint?.region ?? 'unknown',
-  )
+  if (endpoint)
+    ask(
+      'region',
+      require.region_in?.filter((region) => region !== 'unknown'),
+      endpoint.region,
+    )
+  else failed.push({ requirement: 'endpoint in the register', found: 'unknown' })
   ask('reach of foreign law', require.reach_in, processor.reach.grade)
   const days = processor.retention.days
   if (require.retention_days_max !== undefined && (days === null || days > require.retention_days_max)) {

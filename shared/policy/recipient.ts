@@ -8,6 +8,9 @@ export interface Recipient {
   endpoint: Endpoint | null
 }
 
+/** What a provider that hands nothing to anybody says instead of an origin (shared/inference/provider.ts). */
+const IN_PROCESS = 'in-process'
+
 /** What a provider says of itself (a `Provider` of shared/inference fits): register key, origin of its URL, region. */
 export interface CallTarget {
   readonly processor: string
@@ -33,11 +36,13 @@ export type Declaration = z.infer<typeof Declaration>
 /**
  * Finds whom a call would reach. An endpoint counts only when both its region and its origin are those of the register: a proxy in front of a known
  * provider is not that provider's region. `declaration` is used where the entry asks for one, and nowhere else: configuration can't make a
- * hosted provider self-hosted.
+ * hosted provider self-hosted. Nor can the register make a provider that calls an address run in this process: that much its code says itself.
  */
 export function recipientOf(register: ProcessorRegister, target: CallTarget, declaration?: Declaration): Recipient {
   const entry = register.processors.find((processor) => processor.key === target.processor) ?? null
   if (entry?.operator_declares && declaration) return declared(entry, target, declaration)
+  if (entry?.deployment === 'in_process' && target.endpoint !== IN_PROCESS)
+    return { key: target.processor, processor: { ...entry, deployment: 'unknown' }, endpoint: null }
   const endpoint = entry?.endpoints.find((known) => known.region === target.region && new URL(known.base_url).origin === target.endpoint)
   return { key: target.processor, processor: entry, endpoint: endpoint ?? null }
 }

@@ -63,11 +63,11 @@ export async function sweepOnce(database: Database, vault: Vault, blobs: BlobSto
     return { orphans: await listOrphans(tx, orphanAfterMs, BATCH), intents: await listAbandonedIntents(tx) }
   })
   if (!found) return
+  for (const { tenant_id, ids } of found.intents) await withTenant(database, tenant_id, (tx) => closeAbandonedIntents(tx, tenant_id, ids))
   for (const orphan of found.orphans) {
     await vault.destroy({ tenantId: orphan.tenant_id, documentId: orphan.document_id })
     await withSystem(database, (tx) => forgetArtifact(tx, orphan.document_id))
   }
-  for (const { tenant_id, ids } of found.intents) await withTenant(database, tenant_id, (tx) => closeAbandonedIntents(tx, tenant_id, ids))
   await blobs.sweepTemporary(orphanAfterMs)
 }
 
@@ -95,8 +95,11 @@ async function repeatLostJobs(tx: Tx): Promise<void> {
 
 async function listAbandonedIntents(tx: Tx): Promise<{ tenant_id: string; ids: string[] }[]> {
   const { rows } = await sql<{ tenant_id: string; ids: string[] }>`
-    SELECT tenant_id, array_agg(event_id ORDER BY event_id) AS ids FROM open_intents
-    WHERE created_at < now() - ${INTENT_ABANDONED_AFTER_MS} * interval '1 millisecond'
+    SELECT tenant_id, array_agg(event_id ORDER BY event_id) AS ids FROM (
+      SELECT tenant_id, event_id FROM open_intents
+      WHERE created_at < now() - ${INTENT_ABANDONED_AFTER_MS} * interval '1 millisecond'
+      ORDER BY created_at LIMIT ${BATCH}
+    ) abandoned
     GROUP BY tenant_id`.execute(tx)
   return rows
 }

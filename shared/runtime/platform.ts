@@ -48,8 +48,17 @@ export interface PlatformOptions {
   masterKey: Buffer
 }
 
-/** Builds the adapters that the configuration names; the only place that knows which. Migrates the database first. */
+/**
+ * Builds the adapters that the configuration names; the only place that knows which. Reads register and policy before it touches anything: what does
+ * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database.
+ */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
+  const rules = {
+    ...loadRegister(config.PROCESSORS_FILE),
+    ...loadPolicy(config.POLICY_FILE),
+    declaration: operatorDeclaration(config),
+    providers: createProviders(config),
+  }
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
   const database = openDatabase(databaseUrl, onConnectionError)
@@ -62,13 +71,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     ? createQdrantSearch({ url: config.QDRANT_URL, apiKey: config.QDRANT_API_KEY })
     : createSqliteSearch({ path: join(config.DATA_DIR, 'search.sqlite') })
   const tenants = createTenants(database, masterKey)
-  const gateway = createGateway({
-    database,
-    providers: createProviders(config),
-    ...loadRegister(config.PROCESSORS_FILE),
-    ...loadPolicy(config.POLICY_FILE),
-    declaration: operatorDeclaration(config),
-  })
+  const gateway = createGateway({ database, ...rules })
   return {
     database,
     listener,

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => greffier.close())
 
-const DOCUMENTS = 60
+const DOCUMENTS = 36
 let serial = 0
 const uniqueText = () => `Akte ${++serial}: der Wasserschaden im Keller wurde am 3. März 2026 gemeldet.`
 
@@ -74,6 +74,23 @@ describe('an erased document', () => {
     await remove(document_id)
     await waitUntil(async () => (await greffier.record(document_id)).at(-1)?.operation === 'Erase', 'the erasure')
     expect((await greffier.record(document_id)).filter((event) => event.operation === 'Erase')).toHaveLength(1)
+  })
+
+  test('is whole or gone for whoever reads it at that moment', async () => {
+    const body = `${uniqueText()} ${'Wasser '.repeat(50_000)}`
+    const { document_id } = await greffier.upload(body)
+    await greffier.settled(document_id)
+    const read = async (path: string) => {
+      const response = await greffier.fetch(`/v1/documents/${document_id}${path}`)
+      // A download that was under way may break off; what it may not do is end well and be something else.
+      const content = await response.text().catch(() => body)
+      return { path, status: response.status, whole: path !== '/content' || response.status !== 200 || content === body }
+    }
+    const reading = Array.from({ length: 40 }, (_, at) => read(['', '/content', '/text', '/progress'][at % 4] ?? ''))
+    const [answers] = await Promise.all([Promise.all(reading), remove(document_id)])
+    expect(answers.filter(({ status, whole }) => !whole || (status !== 200 && status !== 410))).toEqual([])
+    await greffier.erase(document_id)
+    expect(await traces(document_id)).toEqual(NOTHING)
   })
 
   test('is erased once when fifty ask at the same time', async () => {

@@ -37,19 +37,13 @@ async function leavesNoContent({ document_id }: DocumentJson): Promise<void> {
 
 describe('a PDF', () => {
   test.each([
-    ['that needs a password', () => encryptedPdf('nobody reads this'), 'PDF_ENCRYPTED'],
-    ['that is cut off halfway', async () => textPdf(['a page']).subarray(0, 300), 'DOCUMENT_UNREADABLE'],
-    ['that is its header alone', async () => Buffer.from('%PDF-1.7\n'), 'DOCUMENT_UNREADABLE'],
-    [
-      'that is random bytes behind its header',
-      async () => Buffer.concat([Buffer.from('%PDF-1.4\n'), noise(100_000)]),
-      'DOCUMENT_UNREADABLE',
-    ],
-  ])('%s fails with %s, and the next document is unaffected', async (_what, make, code) => {
+    ['that needs a password', 'PDF_ENCRYPTED', () => encryptedPdf('nobody reads this')],
+    ['that is cut off halfway', 'DOCUMENT_UNREADABLE', async () => textPdf(['a page']).subarray(0, 300)],
+    ['that is its header alone', 'DOCUMENT_UNREADABLE', async () => Buffer.from('%PDF-1.7\n')],
+    ['that is noise behind its header', 'DOCUMENT_UNREADABLE', async () => Buffer.concat([Buffer.from('%PDF-1.4\n'), noise(100_000)])],
+  ])('%s fails with %s, and the next document is unaffected', async (_what, code, make) => {
     const document = await process(await make(), 'a.pdf')
-    expect(document).toMatchObject({ status: 'failed', pages: [], fields: {} })
-    expect(['DOCUMENT_UNREADABLE', code]).toContain(document.error_code)
-    if (code !== 'DOCUMENT_UNREADABLE') expect(document.error_code).toBe(code)
+    expect(document).toMatchObject({ status: 'failed', error_code: code, pages: [], fields: {} })
     await leavesNoContent(document)
     await nextCompletes()
   })
@@ -142,10 +136,10 @@ describe('text', () => {
   })
 })
 
-test('twenty hostile documents at once delay a normal one and nothing more', async () => {
+test('eight hostile documents at once delay a normal one and nothing more', async () => {
   const hostile = [bombPdf(500), imageOnlyPdf(), await encryptedPdf('x'), Buffer.from('%PDF-1.7\n')]
   const uploads = await Promise.all(
-    Array.from({ length: 20 }, (_, at) => greffier.upload(hostile[at % 4] ?? '', { file_name: 'h.pdf', on_duplicate: 'new' })),
+    Array.from({ length: 8 }, (_, at) => greffier.upload(hostile[at % 4] ?? '', { file_name: 'h.pdf', on_duplicate: 'new' })),
   )
   await nextCompletes()
   for (const { document_id } of uploads) expect(await greffier.settled(document_id)).toMatchObject({ status: 'failed' })

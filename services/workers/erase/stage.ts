@@ -12,8 +12,8 @@ const SETTLE_MS = 10_000
 
 /**
  * Removes every trace of a document and reads every store back. Deleting the original destroys the document's key, and with it each sealed
- * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage was still
- * running, the whole of it is done again when that stage can no longer write.
+ * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage may
+ * still be at work, the whole of it is done again when that stage can no longer write.
  */
 export function createErase({ database, vault, search }: StageServices & { search: SearchStore }): StageHandler {
   return async ({ key }) => {
@@ -42,15 +42,20 @@ export function createErase({ database, vault, search }: StageServices & { searc
   }
 }
 
-/** How long until no stage that was running at the tombstone can write any more; 0 when none was. */
+/**
+ * How long until no start of a stage can write any more; 0 when all have ended. A start may still be at work although its stage is not `running`:
+ * one that timed out without heeding its signal, and one whose job was given to another worker. Only a stage that was started once and has ended is
+ * known to be still.
+ */
 async function untilSettledMs(tx: Tx, key: RevisionKey): Promise<number> {
-  const running = await tx
+  const unsettled = await tx
     .selectFrom('stages')
     .select(['stage', sql<number>`extract(epoch FROM now() - started_at) * 1000`.as('age_ms')])
     .where('document_id', '=', key.document_id)
     .where('stage', '!=', 'erase')
-    .where('status', '=', 'running')
+    .where('epoch', '>', 0)
+    .where((row) => row.or([row('status', 'in', ['pending', 'running']), row('epoch', '>', 1)]))
     .execute()
-  const waits = running.map((row) => JOBS[row.stage].timeoutMs + SETTLE_MS - Number(row.age_ms))
+  const waits = unsettled.map((row) => JOBS[row.stage].timeoutMs + SETTLE_MS - Number(row.age_ms))
   return Math.max(0, ...waits.map(Math.ceil))
 }

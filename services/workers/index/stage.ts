@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
@@ -11,6 +12,9 @@ import { hashTokens, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
 import { chunkPages } from './chunk.ts'
+
+/** Tokens of so many chunks are made in one turn of the event loop: a worker that blocks it longer loses its locks. */
+const CHUNKS_PER_TURN = 32
 
 interface IndexServices extends StageServices {
   embedder: Embedder
@@ -26,10 +30,12 @@ export function createIndex({ database, vault, embedder, search }: IndexServices
     const chunks = chunkPages(key.document_id, key.revision, pages)
     const texts = textsOf(pages, chunks)
     const vectors = await embedder.embed({ tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], signal }, texts)
-    const points = chunks.map((chunk, at): Point => {
+    const points: Point[] = []
+    for (const [at, chunk] of chunks.entries()) {
+      if (at % CHUNKS_PER_TURN === 0) await setImmediate()
       const tokens = hashTokens(tenantKeys.tokens, tokenize(texts[at] ?? '', document.language))
-      return { id: chunk.id, document_id: key.document_id, revision: key.revision, vector: vectors?.[at] ?? null, tokens }
-    })
+      points.push({ id: chunk.id, document_id: key.document_id, revision: key.revision, vector: vectors?.[at] ?? null, tokens })
+    }
     await withTenant(database, key.tenant_id, async (tx) => {
       await assertCurrent(tx, { ...key, stage: 'index' }, run.epoch)
       await registerArtifact(tx, {

@@ -16,10 +16,10 @@ const TRIGRAM_WEIGHT = 0.4
  * the letter trigrams of words, each with a hashed sign, weighted 1 + ln(count), unit length. It knows spelling and no meaning.
  * A text without words gives one fixed unit vector.
  */
-export function embedText(text: string): Float32Array {
+export function embedText(text: string, language: string | null = detectLanguage(text)): Float32Array {
   const embedded = text.slice(0, EMBEDDED_LENGTH_MAX)
   const sums = new Float64Array(EMBEDDING_DIMENSIONS)
-  for (const [feature, count] of countFeatures(embedded)) {
+  for (const [feature, count] of countFeatures(embedded, language)) {
     const hash = hashOf(feature)
     const weight = (1 + Math.log(count)) * (feature.startsWith(TRIGRAM) ? TRIGRAM_WEIGHT : 1)
     const slot = hash % EMBEDDING_DIMENSIONS
@@ -32,10 +32,10 @@ export function embedText(text: string): Float32Array {
 const TRIGRAM = '\u0001'
 const SIGN_BIT = 1 << 30
 
-function countFeatures(text: string): Map<string, number> {
+function countFeatures(text: string, language: string | null): Map<string, number> {
   const counts = new Map<string, number>()
   const add = (feature: string) => counts.set(feature, (counts.get(feature) ?? 0) + 1)
-  const tokens = tokenize(text, detectLanguage(text))
+  const tokens = tokenize(text, language)
   for (const token of tokens) {
     add(token)
     const marked = `^${fold(token)}$`

@@ -3,6 +3,7 @@ import type { CallFacts, Provider } from '../provider.ts'
 import { answerFromPassages } from './answer.ts'
 import { embedText } from './embed.ts'
 import { enrichByRules } from './enrich.ts'
+import { detectLanguage } from './language.ts'
 
 const MODELS = { chat: 'greffier-rules-1', embed: 'greffier-hash-512-1' } as const
 
@@ -30,12 +31,14 @@ export function createBuiltinProvider(): Provider {
       signal.throwIfAborted()
       return { value: enrichByRules(pages), facts: facts(MODELS.chat, words(pages.map((page) => page.text)), 0) }
     },
+    // Texts of one call are pieces of one document: to tell its language once costs a fraction of telling it for each piece.
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = []
+      const shared = texts.length > 1 ? detectLanguage(texts.join('\n')) : null
       for (const [index, text] of texts.entries()) {
         if (index % TEXTS_PER_TURN === 0) await setImmediate()
         signal.throwIfAborted()
-        vectors.push(embedText(text))
+        vectors.push(embedText(text, shared ?? detectLanguage(text)))
       }
       return { value: vectors, facts: facts(MODELS.embed, words(texts), 0) }
     },

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import type { Page } from '../../../shared/contracts/extraction.ts'
+import { chunkPages } from '../../../services/workers/index/chunk.ts'
+
+const DOCUMENT = '0198c5a2-7c1e-7000-8000-00000000abcd'
+/** No chunk is longer (about 200 words). */
+const CHARACTERS_MAX = 1_200
+const RUNS = 150
+
+describe.each([
+  ['prose', ['Der Vertrag beginnt am 1. März 2026', '. ', '.\n', '\n\n', ' ', 'é', 'Wort', '; ', '? ', '…', '!" ']],
+  ['no spaces', ['abcdefghij', 'Ω', '語', '-']],
+  ['only spaces', [' ', '\n', '\t', '\u00a0', '\ufeff', '\u2003']],
+  ['surrogate pairs', ['😀', '👩‍👩‍👧', '𝔘', ' ', '😀😀😀😀😀😀😀😀']],
+  ['lone surrogates', ['\ud83d', '\ude00', 'x', ' ', '\ude00\ud83d']],
+  ['sentence ends', ['.', '!', '?', '…', ' ', '\n', '. ', '.)', 'A']],
+  ['rare text in much space', ['x', ' '.repeat(900), '\n'.repeat(700), '.']],
+])('chunks of %s', (_name, alphabet) => {
+  test('are exact slices within one page that cover everything but white space, bounded and always ahead', () => {
+    const random = seeded(0x67726566)
+    for (let run = 0; run < RUNS; run++) {
+      const pages = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, at) => page(at + 1, text(alphabet, random)))
+      check(pages)
+    }
+  })
+})
+
+test.each([
+  ['a line of a megabyte without a space', 'x'.repeat(1_000_000)],
+  ['a megabyte of spaces', ' '.repeat(1_000_000)],
+  ['a megabyte of full stops', '.'.repeat(1_000_000)],
+  ['a megabyte of sentence ends', '. '.repeat(500_000)],
+  ['half a megabyte of emoji', '😀'.repeat(250_000)],
+  ['a letter, a megabyte of space and a letter', `a${'\n'.repeat(1_000_000)}b`],
+])('%s ends, and soon', (_name, long) => {
+  const startedAtMs = performance.now()
+  check([page(1, long)])
+  expect(performance.now() - startedAtMs).toBeLessThan(5_000)
+})
+
+test('the same pages have the same chunks with the same ids, and another document or revision has others', () => {
+  const pages = [page(1, text(['Satz. ', 'Wort '], seeded(1))), page(2, 'Ende.')]
+  const chunks = chunkPages(DOCUMENT, 1, pages)
+  expect(chunkPages(DOCUMENT, 1, pages)).toEqual(chunks)
+  const ids = new Set(chunks.map((chunk) => chunk.id))
+  expect(ids.size).toBe(chunks.length)
+  for (const others of [chunkPages(DOCUMENT, 2, pages), chunkPages(DOCUMENT.replace('abcd', 'abce'), 1, pages)])
+    expect(others.filter((chunk) => ids.has(chunk.id))).toEqual([])
+})
+
+test('a page without text has no chunk, and the pages after it keep their numbers', () => {
+  const pages: Page[] = [{ number: 1, method: 'no_text', text: '', reason: 'empty' }, page(2, ' \n '), page(3, 'Hier.')]
+  expect(chunkPages(DOCUMENT, 1, pages)).toMatchObject([{ ordinal: 0, page: 3, start: 0, end: 5 }])
+})
+
+test('a chunk ends at a paragraph before a line, a line before a sentence, a sentence before a word', () => {
+  const filler = (separator: string) => `${'a'.repeat(700)}${separator}${'b'.repeat(200)}`
+  for (const [better, worse] of [
+    ['\n\n', '\n'],
+    ['\n', '. '],
+    ['. ', ' '],
+  ] as const) {
+    const [first] = chunkPages(DOCUMENT, 1, [page(1, `${filler(better)}${worse}${'c'.repeat(1_000)}`)])
+    expect(first).toMatchObject({ start: 0 })
+    expect(first?.end).toBeLessThanOrEqual(702)
+  }
+})
+
+function check(pages: Page[]): void {
+  const chunks = chunkPages(DOCUMENT, 1, pages)
+  expect(chunks.map((chunk) => chunk.ordinal)).toEqual(chunks.map((_, at) => at))
+  for (const { number, text } of pages) {
+    const mine = chunks.filter((chunk) => chunk.page === number)
+    let [previousStart, covered] = [-1, 0]
+    for (const { start, end } of mine) {
+      // Plain comparisons: expect is too slow for millions of them.
+      if (!(start >= 0 && end > start && end <= text.length)) throw new Error(`[${start}, ${end}) is no slice of ${text.length}`)
+      if (end - start > CHARACTERS_MAX) throw new Error(`[${start}, ${end}) is too long`)
+      if (start <= previousStart) throw new Error(`${start} is not ahead of ${previousStart}`)
+      if (start > covered && text.slice(covered, start).trim() !== '') throw new Error(`[${covered}, ${start}) is in no chunk`)
+      if (/^\s|\s$/.test(text.slice(start, end))) throw new Error(`[${start}, ${end}) begins or ends with white space`)
+      if (splitsPair(text, start) || splitsPair(text, end)) throw new Error(`[${start}, ${end}) splits a character`)
+      previousStart = start
+      covered = Math.max(covered, end)
+    }
+    if (text.slice(covered).trim() !== '') throw new Error(`[${covered}, ${text.length}) is in no chunk`)
+  }
+}
+
+function splitsPair(text: string, at: number): boolean {
+  return /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(Math.max(0, at - 1), at + 1)) && at > 0
+}
+
+function page(number: number, content: string): Page {
+  return { number, method: 'plain', text: content, reason: null }
+}
+
+function text(alphabet: readonly string[], random: () => number): string {
+  const parts = Math.floor(random() * 400)
+  let result = ''
+  for (let at = 0; at < parts; at++) result += alphabet[Math.floor(random() * alphabet.length)] ?? ''
+  return result
+}
+
+/** Mulberry32: the same seed gives the same run everywhere. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { DataClass } from '../../../shared/contracts/document.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
+import { readRecord } from '../../../shared/database/events.ts'
+import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
+import type { Provider, Task } from '../../../shared/inference/provider.ts'
+import { fakeProvider, POLICY_HASH, REGISTER_HASH, testGateway } from '../../support/providers.ts'
+import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+let bench: Workbench
+
+beforeAll(async () => {
+  bench = await openWorkbench()
+})
+afterAll(() => bench.close())
+
+test('the intent is committed before the provider is called, and closed when the call has ended', async () => {
+  const subject = subjectOf(['personal'])
+  let seen: { phase: string; open: boolean }[] = []
+  const watching = fakeProvider('inside', {
+    enrich: async (pages, signal) => {
+      // Over another connection: what is not committed cannot be seen there.
+      seen = await bench.query(
+        `SELECT e.phase, o.event_id IS NOT NULL AS open FROM greffier.events e LEFT JOIN greffier.open_intents o ON o.event_id = e.id
+         WHERE e.document_ids @> ARRAY[$1::uuid]`,
+        [subject.document_id],
+      )
+      return fakeProvider('inside').enrich(pages, signal)
+    },
+  })
+  const result = await enrich([watching], [subject])
+  expect(seen).toEqual([{ phase: 'intent', open: true }])
+  expect(result.provider.processor).toBe('inside')
+
+  const [intent, completed, ...more] = await record(subject)
+  expect(more).toEqual([])
+  expect(intent).toMatchObject({
+    phase: 'intent',
+    operation: 'Infer',
+    step: 'enrich',
+    result: null,
+    doc_ref: subject.document_id,
+    revision: 1,
+    purpose: 'invoice_processing',
+    special: false,
+    recipient: { processor: 'inside', endpoint: 'in-process', region: 'in-process', register_hash: REGISTER_HASH },
+    policy: { hash: POLICY_HASH, rule: 'personal-inside', outcome: 'allowed', failed: [] },
+    model: { task: 'enrich', requested: 'inside-chat', returned: null, language_model: false, tokens_in: null },
+    ai_generated: false,
+  })
+  expect(completed).toMatchObject({
+    phase: 'completed',
+    result: 'ok',
+    parent_events: [intent?.event_id],
+    model: { requested: 'inside-chat', returned: 'inside-1', tokens_in: 3, tokens_out: 2, provider_request_id: 'inside-request' },
+    duration_ms: expect.any(Number),
+  })
+  expect(await openIntents()).toBe(0)
+})
+
+test('where the policy refuses, the provider is never called, and the refusal is on record with its rule and what failed', async () => {
+  const subject = subjectOf(['personal'])
+  await expect(enrich([uncallable('outside')], [subject])).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+  const events = await record(subject)
+  expect(events).toMatchObject([
+    {
+      phase: 'refused',
+      result: null,
+      recipient: { processor: 'outside' },
+      policy: {
+        rule: 'personal-inside',
+        outcome: 'refused',
+        failed: [{ requirement: expect.stringContaining('deployment'), found: 'hosted' }],
+      },
+    },
+  ])
+  expect(await openIntents()).toBe(0)
+})
+
+test('where no rule speaks of the data, nothing is called', async () => {
+  const subject = subjectOf(['special'])
+  await expect(enrich([uncallable('inside'), uncallable('outside')], [subject])).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+  expect(await record(subject)).toMatchObject([
+    { phase: 'refused', special: true, policy: { rule: null, outcome: 'refused' } },
+    { phase: 'refused', special: true, policy: { rule: null, outcome: 'refused' } },
+  ])
+})
+
+test('a provider that is refused is passed over for the next that is allowed, and both are on record', async () => {
+  const subject = subjectOf(['personal'])
+  const result = await enrich([uncallable('outside'), fakeProvider('inside')], [subject])
+  expect(result.provider.processor).toBe('inside')
+  expect((await record(subject)).map((event) => [event.phase, event.recipient?.processor])).toEqual([
+    ['refused', 'outside'],
+    ['intent', 'inside'],
+    ['completed', 'inside'],
+  ])
+})
+
+test('the first provider that is allowed is the only one that sees the data', async () => {
+  const subject = subjectOf(['none'])
+  const result = await enrich([fakeProvider('outside'), uncallable('inside')], [subject])
+  expect(result.provider.processor).toBe('outside')
+  expect(await record(subject)).toMatchObject([
+    { phase: 'intent', ai_generated: true },
+    { phase: 'completed', ai_generated: true },
+  ])
+})
+
+test.each([
+  ['second', ['none'], ['personal']],
+  ['first', ['personal'], ['none']],
+] as const)('a call over two documents goes nowhere when the %s may not', async (_which, one, two) => {
+  const subjects = [subjectOf([...one]), subjectOf([...two])]
+  const gateway = testGateway(bench.database, [uncallable('outside')])
+  await expect(call(gateway, subjects, 'answer')).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+  for (const subject of subjects) {
+    expect(await record(subject)).toMatchObject([
+      { phase: 'refused', doc_ref: null, hits: subjects.map((of) => ({ doc_ref: of.document_id, revision: 1, page: 2 })) },
+    ])
+  }
+})
+
+test('a call without any subject is refused: what it would show is not known', async () => {
+  const gateway = testGateway(bench.database, [uncallable('inside')])
+  await expect(call(gateway, [], 'answer')).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+})
+
+test('only the processor that the caller is bound to is asked', async () => {
+  const subject = subjectOf(['none'])
+  const gateway = testGateway(bench.database, [uncallable('outside'), fakeProvider('inside')])
+  const result = await call(gateway, [subject], 'embed', 'inside')
+  expect(result.provider.processor).toBe('inside')
+  expect((await record(subject)).map((event) => event.recipient?.processor)).toEqual(['inside', 'inside'])
+  await expect(call(gateway, [subject], 'embed', 'elsewhere')).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+})
+
+describe('a provider that fails', () => {
+  test.each([
+    ['its own code', new AppError('MODEL_UNAVAILABLE', 'HTTP 503'), 'MODEL_UNAVAILABLE'],
+    ['INTERNAL where it is not ours, and none of its words', new Error('Anna Müller is not valid JSON'), 'INTERNAL'],
+  ])('closes the intent as failed with %s, and the caller gets the error', async (_what, error, code) => {
+    const subject = subjectOf(['personal'])
+    const failing = fakeProvider('inside', { enrich: () => Promise.reject(error) })
+    await expect(enrich([failing], [subject])).rejects.toBe(error)
+    const events = await record(subject)
+    expect(events).toMatchObject([{ phase: 'intent' }, { phase: 'completed', result: 'failed', error_code: code }])
+    expect(events[1]?.model).toMatchObject({ returned: null, tokens_in: null })
+    expect(JSON.stringify(events)).not.toContain('Müller')
+    expect(await openIntents()).toBe(0)
+  })
+
+  test('is not replaced by the next: the data has been shown, and a second recipient is the caller’s to decide', async () => {
+    const failing = fakeProvider('outside', { enrich: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
+    await expect(enrich([failing, uncallable('inside')], [subjectOf(['none'])])).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
+  })
+})
+
+test('when the intent cannot be committed, no byte leaves', async () => {
+  const gateway = testGateway(bench.database, [uncallable('inside')])
+  const unknownTenant = newId()
+  await expect(
+    gateway.call(
+      { tenant_id: unknownTenant, task: 'enrich', step: 'enrich', subjects: [subjectOf(['personal'])], signal: new AbortController().signal },
+      (provider, signal) => provider.enrich([], signal),
+    ),
+  ).rejects.toMatchObject({ code: '23503' })
+})
+
+test('the signal of the caller is the provider’s', async () => {
+  const stopping = new AbortController()
+  const gateway = testGateway(bench.database, [fakeProvider('inside')])
+  let given: AbortSignal | undefined
+  await gateway.call(
+    { tenant_id: bench.tenantId, task: 'enrich', step: 'enrich', subjects: [subjectOf(['personal'])], signal: stopping.signal },
+    (provider, signal) => {
+      given = signal
+      return provider.enrich([], signal)
+    },
+  )
+  stopping.abort()
+  expect(given?.aborted).toBe(true)
+})
+
+function subjectOf(data_classes: DataClass[]): CallSubject {
+  return { document_id: newId(), revision: 1, page: 2, sensitivity: 'internal', data_classes, purpose: 'invoice_processing' }
+}
+
+/** Fails the test when it is asked for anything. */
+function uncallable(processor: 'inside' | 'outside'): Provider {
+  const never = () => {
+    throw new Error(`${processor} was called`)
+  }
+  return fakeProvider(processor, { enrich: never, embed: never, answer: never })
+}
+
+function enrich(providers: Provider[], subjects: CallSubject[]) {
+  return call(testGateway(bench.database, providers), subjects, 'enrich')
+}
+
+function call(gateway: ModelGateway, subjects: CallSubject[], task: Task, only?: string) {
+  return gateway.call(
+    {
+      tenant_id: bench.tenantId,
+      task,
+      step: task,
+      subjects,
+      signal: new AbortController().signal,
+      ...(only === undefined ? {} : { only }),
+    },
+    (provider, signal) => provider.enrich([], signal),
+  )
+}
+
+function record(subject: CallSubject) {
+  return bench.tenant((tx) => readRecord(tx, subject.document_id ?? ''))
+}
+
+async function openIntents(): Promise<number> {
+  return (await bench.query('SELECT FROM greffier.open_intents')).length
+}

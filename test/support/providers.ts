@@ -1,0 +1,81 @@
+import type { Page } from '../../shared/contracts/extraction.ts'
+import type { Database } from '../../shared/database/connection.ts'
+import { createGateway, type ModelGateway } from '../../shared/inference/gateway.ts'
+import type { Provider } from '../../shared/inference/provider.ts'
+import { Policy } from '../../shared/policy/policy.ts'
+import { ProcessorRegister } from '../../shared/policy/register.ts'
+
+export const VECTOR_DIMENSIONS = 8
+
+/** A provider of ours, without a model: `inside` runs in this process, `outside` is somebody else's. Whatever is overridden is what a test looks at. */
+export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial<Provider> = {}): Provider {
+  const facts = { modelReturned: `${processor}-1`, tokensIn: 3, tokensOut: 2, requestId: `${processor}-request` }
+  return {
+    processor,
+    languageModel: processor === 'outside',
+    endpoint: processor === 'inside' ? 'in-process' : 'https://outside.example',
+    region: processor === 'inside' ? 'in-process' : 'eu',
+    models: { chat: `${processor}-chat`, embed: `${processor}-embed` },
+    enrich: async (pages) => ({ value: { type: 'letter', language: 'de', fields: { title: firstWord(pages) } }, facts }),
+    embed: async (texts) => ({ value: texts.map(toVector), facts }),
+    answer: async () => ({ value: { answer: null, citations: [] }, facts }),
+    ...overrides,
+  }
+}
+
+export const REGISTER_HASH = 'hash of the register'
+export const POLICY_HASH = 'hash of the policy'
+
+/** Public data may go outside, personal data stays inside, special data goes nowhere. */
+export function testGateway(database: Database, providers: readonly Provider[]): ModelGateway {
+  const policy = Policy.parse({
+    name: 'test',
+    version: 1,
+    rules: [
+      { name: 'public-anywhere', when: { data_classes: ['none'] }, allow: true },
+      { name: 'personal-inside', when: { data_classes: ['personal'] }, require: { deployment: ['in_process'] }, allow: true },
+    ],
+  })
+  return createGateway({
+    database,
+    providers,
+    register: REGISTER,
+    registerHash: REGISTER_HASH,
+    policy,
+    policyHash: POLICY_HASH,
+    declaration: undefined,
+  })
+}
+
+const CLAIM = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' }
+const REGISTER = ProcessorRegister.parse({
+  version: 1,
+  notice: 'for tests',
+  processors: (['inside', 'outside'] as const).map((key) => ({
+    key,
+    legal_entity: { entity: key, country: 'DE', ...CLAIM },
+    parents: [],
+    role: key === 'inside' ? 'none' : 'processor',
+    deployment: key === 'inside' ? 'in_process' : 'hosted',
+    endpoints: key === 'inside' ? [] : [{ region: 'eu', base_url: 'https://outside.example/v1', countries: ['EEA'], ...CLAIM }],
+    subprocessors: { read: true, list: [], ...CLAIM },
+    transfer: { mechanism: 'not_needed', ...CLAIM },
+    retention: { days: 0, ...CLAIM },
+    training: { use: 'never', ...CLAIM },
+    reach: { grade: 'none', reason: 'for tests', ...CLAIM },
+  })),
+})
+
+function firstWord(pages: readonly Page[]) {
+  const page = pages.find((candidate) => candidate.text !== '')
+  const quote = /\S+/.exec(page?.text ?? '')?.[0] ?? ''
+  const start = page?.text.indexOf(quote) ?? 0
+  return { value: quote, status: 'verified' as const, evidence: [{ page: page?.number ?? 1, start, end: start + quote.length, quote }] }
+}
+
+/** The same text gives the same direction. */
+function toVector(text: string): Float32Array {
+  const vector = new Float32Array(VECTOR_DIMENSIONS)
+  vector[text.length % VECTOR_DIMENSIONS] = 1
+  return vector
+}
