@@ -104,7 +104,6 @@ function run() {
   // The IPC channel tells the child when this process dies without a signal (kill -9): it then drains and stops.
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', resolve(ROOT, entry), ...entryArguments], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, GREFFIER_SUPERVISED: '1' },
   })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
   if (process.env.npm_lifecycle_event) stopWithParent(child)

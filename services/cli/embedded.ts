@@ -13,6 +13,8 @@ export interface Standalone {
   /** A key with every scope; the first one on a fresh folder. */
   apiKey: string
   firstStart: boolean
+  /** Resolves with the reason when the system can no longer run. */
+  failed: Promise<Error>
   close(): Promise<void>
 }
 

@@ -41,6 +41,8 @@ export function addCompliance(server: HttpServer, { database }: { database: Data
       schema: { tags: ['keys'], summary: 'Create an API key; it is shown this once', body: NewApiKey, response: { 201: ApiKeyCreated } },
     },
     async ({ identity, body }, reply) => {
+      const beyond = body.scopes.find((scope) => !identity.scopes.includes(scope))
+      if (beyond) throw new AppError('SCOPE_MISSING', `a key cannot give ${beyond}, which it does not have`)
       const created = await withTenant(database, identity.tenantId, (tx) => createApiKey(tx, identity.tenantId, body.name, body.scopes))
       return reply.status(201).send(created)
     },

@@ -4,7 +4,7 @@ import { AppError } from '../../shared/contracts/errors.ts'
 import { type Tx, withTenant } from '../../shared/database/connection.ts'
 import { readPages } from '../../shared/database/content.ts'
 import { addRevision, buryDocument, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
-import { appendEvent } from '../../shared/database/events.ts'
+import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addProgressRoute } from './progress.ts'
@@ -136,13 +136,7 @@ function recordRead(tx: Tx, row: DocumentRow, revision: number, step: 'content' 
     step,
     phase: 'completed',
     result: 'ok',
-    doc_ref: row.id,
-    revision,
-    content_commit: row.content_commit?.toString('hex') ?? null,
-    purpose: row.purpose,
-    sensitivity: row.sensitivity,
-    special: row.data_classes.includes('special'),
-    criminal: row.data_classes.includes('criminal'),
+    ...describeDocument(row, revision),
     provenance: step === 'content' ? 'provided' : 'derived',
   })
 }

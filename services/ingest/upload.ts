@@ -8,9 +8,10 @@ import { newId } from '../../shared/contracts/ids.ts'
 import { forgetArtifact, registerArtifact } from '../../shared/database/artifacts.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
-import { appendEvent } from '../../shared/database/events.ts'
+import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { claimIdempotencyKey, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
 import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
+import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { SNIFF_BYTES, sniff } from './sniff.ts'
 
@@ -20,6 +21,7 @@ export interface UploadServices {
   blobs: BlobStore
   tenants: Tenants
   metrics: Metrics
+  log: Log
   uploadBytesMax: number
 }
 
@@ -100,18 +102,13 @@ async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, sto
     keys: stored.keys,
   })
   if (accepted.outcome !== 'returned') {
+    const taken = { id: accepted.document_id, purpose: options.purpose, sensitivity: options.sensitivity, data_classes: classes }
     await appendEvent(tx, tenantId, {
       operation: 'Collect',
       step: 'upload',
       phase: 'completed',
       result: 'ok',
-      doc_ref: accepted.document_id,
-      revision: accepted.revision,
-      content_commit: accepted.document_id === documentId ? contentCommit.toString('hex') : null,
-      purpose: options.purpose,
-      sensitivity: options.sensitivity,
-      special: classes.includes('special'),
-      criminal: classes.includes('criminal'),
+      ...describeDocument({ ...taken, content_commit: accepted.document_id === documentId ? contentCommit : null }, accepted.revision),
       provenance: 'provided',
     })
   }
@@ -158,8 +155,12 @@ async function* join(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator
   yield* rest
 }
 
-/** Removes an original that did not become a document; if this fails as well, the sweeper finds it on the list of artifacts. */
-async function discard({ database, vault }: UploadServices, tenantId: string, documentId: string): Promise<void> {
-  await vault.destroy({ tenantId, documentId })
-  await withTenant(database, tenantId, (tx) => forgetArtifact(tx, documentId))
+/** Removes an original that did not become a document; when this fails as well, the sweeper finds it on the list of artifacts. */
+async function discard({ database, vault, log }: UploadServices, tenantId: string, documentId: string): Promise<void> {
+  try {
+    await vault.destroy({ tenantId, documentId })
+    await withTenant(database, tenantId, (tx) => forgetArtifact(tx, documentId))
+  } catch (error) {
+    log.warn({ documentId, ...errorFields(error) }, 'the original of an upload that became no document stays until it is swept')
+  }
 }

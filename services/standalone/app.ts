@@ -40,7 +40,9 @@ export async function startStandalone(config: Config): Promise<Standalone> {
   })
   const closing: (() => Promise<void>)[] = postgres ? [() => postgres.stop()] : []
   const close = async () => {
-    for (const step of closing.splice(0).reverse()) await step()
+    const steps = await inOrder(closing.splice(0).reverse())
+    const failure = steps.find((step) => step.status === 'rejected')
+    if (failure) throw failure.reason
   }
   try {
     const platform = await openPlatform({ config, log, masterKey: await readMasterKey(config), ...databaseUrls(config, postgres) })
@@ -60,6 +62,13 @@ export async function startStandalone(config: Config): Promise<Standalone> {
     await close()
     throw error
   }
+}
+
+/** One step that fails must not keep the next, the database server among them, from stopping. */
+async function inOrder(steps: readonly (() => Promise<void>)[]): Promise<PromiseSettledResult<void>[]> {
+  const results: PromiseSettledResult<void>[] = []
+  for (const step of steps) results.push(...(await Promise.allSettled([step()])))
+  return results
 }
 
 function logDatabase(log: Log, { event, ...figures }: EmbeddedPostgresEvent): void {

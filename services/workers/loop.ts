@@ -4,7 +4,7 @@ import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
 import type { EventDraft } from '../../shared/contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import type { DocumentRow } from '../../shared/database/documents.ts'
-import { appendEvent } from '../../shared/database/events.ts'
+import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import {
   assertCurrent,
   type Begun,
@@ -213,13 +213,7 @@ const OPERATION = { extract: 'Analyse', enrich: 'Infer', index: 'Store', done: '
 function eventOf({ key, document, startedAtMs }: Start) {
   return {
     step: key.stage,
-    doc_ref: key.document_id,
-    revision: key.revision,
-    content_commit: document.content_commit?.toString('hex') ?? null,
-    purpose: document.purpose,
-    sensitivity: document.sensitivity,
-    special: document.data_classes.includes('special'),
-    criminal: document.data_classes.includes('criminal'),
+    ...describeDocument(document, key.revision),
     duration_ms: Math.round(performance.now() - startedAtMs),
   } satisfies Partial<EventDraft>
 }

@@ -32,6 +32,7 @@ export const ERRORS = {
   STAGE_TIMEOUT: { status: 504, title: 'The stage took longer than allowed', retry: 'transient' },
   STALE_EPOCH: { status: 409, title: 'Another worker has taken over this stage', retry: 'policy' },
   INDEX_INCOMPLETE: { status: 500, title: 'The search store does not hold what was written', retry: 'transient' },
+  ERASURE_INCOMPLETE: { status: 500, title: 'A store still holds something of the erased document', retry: 'transient' },
   EMBEDDER_MISMATCH: { status: 409, title: 'The tenant is bound to another embedder', retry: 'poison' },
   MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },

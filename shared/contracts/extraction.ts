@@ -79,12 +79,14 @@ export const GENERAL_FIELDS = [
   'deadline',
 ] as const
 
-export const FieldName = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/)
+/** A closed list, since names are stored in the clear: a name that a model made up could say what the sealed value says. */
+export const FieldName = z.enum([...new Set([...INVOICE_FIELDS, ...GENERAL_FIELDS])])
+export type FieldName = z.infer<typeof FieldName>
 
 /** `language` is ISO 639-1, or null where it could not be told. */
 export const Enrichment = z.strictObject({
   type: DocumentType,
   language: z.string().length(2).nullable(),
-  fields: z.record(FieldName, Field),
+  fields: z.partialRecord(FieldName, Field),
 })
 export type Enrichment = z.infer<typeof Enrichment>

@@ -8,6 +8,7 @@ import { z } from 'zod'
  * backoffMs    pause before the second start; doubles with each further one, with jitter
  * timeoutMs    wall clock of one start
  * concurrency  starts at once in one worker process
+ *              (an erasure is never given up: a store that is away for a week is emptied when it is back)
  * next         the stage that follows, or null
  */
 const StageJob = z.strictObject({
@@ -20,10 +21,10 @@ export type StageJob = z.infer<typeof StageJob>
 
 export const JOBS = {
   extract: { payload: StageJob, attempts: 4, backoffMs: 1_000, timeoutMs: 120_000, concurrency: 2, next: 'enrich' },
-  enrich: { payload: StageJob, attempts: 6, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 4, next: 'index' },
-  index: { payload: StageJob, attempts: 6, backoffMs: 1_000, timeoutMs: 180_000, concurrency: 4, next: 'done' },
-  done: { payload: StageJob, attempts: 6, backoffMs: 1_000, timeoutMs: 30_000, concurrency: 4, next: null },
-  erase: { payload: StageJob, attempts: 20, backoffMs: 1_000, timeoutMs: 60_000, concurrency: 4, next: null },
+  enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 4, next: 'index' },
+  index: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 180_000, concurrency: 4, next: 'done' },
+  done: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 30_000, concurrency: 4, next: null },
+  erase: { payload: StageJob, attempts: 1_000_000, backoffMs: 1_000, timeoutMs: 60_000, concurrency: 4, next: null },
 } as const satisfies Record<string, JobDefinition>
 
 interface JobDefinition {

@@ -9,7 +9,7 @@ export type Tx = Transaction<Tables>
 
 const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 30_000
-const CONNECTIONS_MAX = 20
+const CONNECTIONS_MAX = 16
 
 /** A pool whose every session works as the plain role: without a tenant it sees no rows. Rows are read through withTenant or withSystem only. */
 export function openDatabase(serviceUrl: string, onError: (error: unknown) => void): Database {

@@ -87,6 +87,20 @@ export async function deleteContent(tx: Tx, documentId: string, beforeRevision?:
   }
 }
 
+/** Rows of content that a document has: the probe after an erasure. */
+export async function countContent(tx: Tx, documentId: string): Promise<number> {
+  let rows = 0
+  for (const table of ['pages', 'fields', 'chunks'] as const) {
+    const counted = await tx
+      .selectFrom(table)
+      .select((row) => row.fn.countAll<string>().as('rows'))
+      .where('document_id', '=', documentId)
+      .executeTakeFirstOrThrow()
+    rows += Number(counted.rows)
+  }
+  return rows
+}
+
 /** Binds a sealed value to its place: a row moved to another document, revision or column no longer opens. */
 function context(key: RevisionKey, column: string, part: number | string): string {
   return `${key.tenant_id}/${key.document_id}/${key.revision}/${column}/${part}`

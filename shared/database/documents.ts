@@ -124,7 +124,16 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
   if (row.erased_at) return
   await tx
     .updateTable('documents')
-    .set({ status: 'erased', erased_at: sql<Date>`now()`, dedupe_hmac: null, content_commit: null, sealed_annex: null, error_code: null })
+    .set({
+      status: 'erased',
+      erased_at: sql<Date>`now()`,
+      dedupe_hmac: null,
+      content_commit: null,
+      sealed_annex: null,
+      error_code: null,
+      type: null,
+      language: null,
+    })
     .where('id', '=', documentId)
     .execute()
   await tx.deleteFrom('idempotency').where('document_id', '=', documentId).execute()

@@ -1,7 +1,9 @@
 import canonicalize from 'canonicalize'
 import { sql } from 'kysely'
+import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { newId } from '../contracts/ids.ts'
 import { type EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import { classesOf } from '../policy/evaluate.ts'
 import type { Tx } from './connection.ts'
 
 const RECORD_EVENTS_MAX = 10_000
@@ -58,16 +60,38 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
   return event.event_id
 }
 
-/** The events of one document in the order in which they were recorded, searches and answers that used it included. */
+/** What every event of one document says of it. A document marked special by its sensitivity is special, as the policy sees it. */
+export function describeDocument(row: DescribedDocument, revision: number) {
+  const classes = classesOf(row)
+  return {
+    doc_ref: row.id,
+    revision,
+    content_commit: row.content_commit?.toString('hex') ?? null,
+    purpose: row.purpose,
+    sensitivity: row.sensitivity,
+    special: classes.includes('special'),
+    criminal: classes.includes('criminal'),
+  } satisfies Partial<EventDraft>
+}
+
+export interface DescribedDocument {
+  id: string
+  content_commit: Buffer | null
+  purpose: string
+  sensitivity: Sensitivity
+  data_classes: DataClass[]
+}
+
+/** The events of one document in the order in which they were recorded, searches and answers that used it included; of very many the newest. */
 export async function readRecord(tx: Tx, documentId: string): Promise<ProcessingEvent[]> {
   const rows = await tx
     .selectFrom('events')
     .select('body')
     .where(sql<boolean>`document_ids @> ARRAY[${documentId}::uuid]`)
-    .orderBy('seq')
+    .orderBy('seq', 'desc')
     .limit(RECORD_EVENTS_MAX)
     .execute()
-  return rows.map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
+  return rows.reverse().map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
 }
 
 /** Closes model calls whose process died between intent and completion: what happened to the bytes is not known, and the record says just that. */

@@ -216,6 +216,8 @@ const MIGRATIONS = [
     PRIMARY KEY (tenant_id, key_hmac)
   );
 
+  CREATE INDEX idempotency_age ON idempotency (created_at);
+
   CREATE FUNCTION current_tenant() RETURNS uuid LANGUAGE sql STABLE
     AS $$ SELECT nullif(current_setting('app.tenant_id', true), '')::uuid $$;
 

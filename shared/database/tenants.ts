@@ -1,7 +1,7 @@
 import { deriveKey, newKey, unwrapKey, wrapKey } from '../blobs/keys.ts'
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
-import { type Database, withSystem, withTenant } from './connection.ts'
+import { type Database, type Tx, withSystem, withTenant } from './connection.ts'
 
 /** Keys of one tenant, derived from its root key (RFC 5869), each for one use. */
 export interface TenantKeys {
@@ -16,8 +16,11 @@ export interface TenantKeys {
 export interface Tenants {
   /** Throws NOT_FOUND for an unknown tenant, DECRYPTION_FAILED under another master key. */
   keys(tenantId: string): Promise<TenantKeys>
-  create(name: string): Promise<string>
+  /** In the given transaction of the system, or in one of its own. */
+  create(name: string, tx?: Tx): Promise<string>
   list(): Promise<string[]>
+  /** The embedder that the tenant's vectors belong to, or null while it has none. */
+  embedder(tenantId: string): Promise<string | null>
   /** The embedder that the tenant's vectors belong to; `wanted` becomes it when there is none yet. */
   bindEmbedder(tenantId: string, wanted: string): Promise<string>
 }
@@ -38,15 +41,22 @@ export function createTenants(database: Database, masterKey: Buffer): Tenants {
       cache.set(tenantId, keys)
       return keys
     },
-    create: async (name) => {
+    create: async (name, given) => {
       const id = newId()
       const wrapped_key = wrapKey(masterKey, newKey(), `tenant/${id}`)
-      await withSystem(database, (tx) => tx.insertInto('tenants').values({ id, name, wrapped_key, embedder: null }).execute())
+      const insert = (tx: Tx) => tx.insertInto('tenants').values({ id, name, wrapped_key, embedder: null }).execute()
+      await (given ? insert(given) : withSystem(database, insert))
       return id
     },
     list: async () => {
       const rows = await withSystem(database, (tx) => tx.selectFrom('tenants').select('id').orderBy('id').execute())
       return rows.map((row) => row.id)
+    },
+    embedder: async (tenantId) => {
+      const row = await withTenant(database, tenantId, (tx) =>
+        tx.selectFrom('tenants').select('embedder').where('id', '=', tenantId).executeTakeFirst(),
+      )
+      return row?.embedder ?? null
     },
     bindEmbedder: (tenantId, wanted) =>
       withTenant(database, tenantId, async (tx) => {

@@ -1,6 +1,7 @@
 import { AppError } from '../contracts/errors.ts'
 import type { Tenants } from '../database/tenants.ts'
 import type { CallContext, ModelGateway } from './gateway.ts'
+import type { Provider } from './provider.ts'
 
 /** Texts of one call; a provider splits them further as its own limits ask. */
 const BATCH_TEXTS = 256
@@ -8,6 +9,11 @@ const BATCH_TEXTS = 256
 export interface Embedder {
   /** One vector per text in order, or null where the policy keeps this data from the tenant's embedder: it is then found by its tokens alone. */
   embed(context: Omit<CallContext, 'task' | 'only'>, texts: readonly string[]): Promise<Float32Array[] | null>
+  /**
+   * The vector of a question, or null where there is nothing to compare it with or no way to make it: no document was embedded yet, the policy keeps
+   * questions from the embedder, or it is not configured or does not answer. The question is then asked by its tokens alone.
+   */
+  embedQuestion(context: Omit<CallContext, 'task' | 'only'>, text: string): Promise<Float32Array | null>
 }
 
 /**
@@ -33,14 +39,33 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
       }
       return vectors
     },
+    embedQuestion: async (context, text) => {
+      const bound = await tenants.embedder(context.tenant_id)
+      const provider = gateway.providers.find((candidate) => nameOf(candidate) === bound)
+      if (!provider) return null
+      try {
+        const { value } = await gateway.call({ ...context, task: 'embed', only: provider.processor }, (chosen, signal) =>
+          chosen.embed([text], signal),
+        )
+        return value[0] ?? null
+      } catch (error) {
+        if (error instanceof AppError && (error.code === 'POLICY_REFUSED' || error.code === 'MODEL_UNAVAILABLE')) return null
+        throw error
+      }
+    },
   }
 }
 
 async function boundProvider(gateway: ModelGateway, tenants: Tenants, tenantId: string): Promise<string> {
   const first = gateway.providers[0]
   if (!first) throw new AppError('POLICY_REFUSED', 'no provider is configured')
-  const bound = await tenants.bindEmbedder(tenantId, `${first.processor}/${first.models.embed}`)
-  const provider = gateway.providers.find((candidate) => `${candidate.processor}/${candidate.models.embed}` === bound)
+  const bound = await tenants.bindEmbedder(tenantId, nameOf(first))
+  const provider = gateway.providers.find((candidate) => nameOf(candidate) === bound)
   if (!provider) throw new AppError('EMBEDDER_MISMATCH', `the tenant's vectors were made by ${bound}, which is not configured`)
   return provider.processor
+}
+
+/** Vectors of one name are comparable. */
+function nameOf({ processor, models }: Pick<Provider, 'processor' | 'models'>): string {
+  return `${processor}/${models.embed}`
 }

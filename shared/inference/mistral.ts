@@ -14,7 +14,7 @@ export interface MistralOptions {
   region: keyof typeof BASE_URLS
   chatModel?: string
   embedModel?: string
-  /** Another address, such as a proxy: no policy that asks for a region allows it unless the register names it. */
+  /** Another address, such as a proxy: no policy allows it unless the register names it. */
   baseUrl?: string
   timeoutMs?: number
   fetch?: typeof fetch

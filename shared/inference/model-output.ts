@@ -35,8 +35,9 @@ const AnswerOutput = z.object({
 export function readEnrichment(output: unknown, pages: readonly Page[]): Enrichment {
   const { type, language, fields } = parsed(EnrichOutput, output)
   const read = fields.flatMap((field): [string, Field][] => {
-    const fits = FieldName.safeParse(field.name).success && field.value !== '' && field.value.length <= VALUE_LENGTH_MAX
-    return fits ? [[field.name, readField(field, pages, language)]] : []
+    const { data: name } = FieldName.safeParse(field.name)
+    if (name === undefined || field.value === '' || field.value.length > VALUE_LENGTH_MAX) return []
+    return [[name, readField({ ...field, name }, pages, language)]]
   })
   return { type, language, fields: best(read) }
 }
@@ -55,7 +56,7 @@ export function mergeEnrichments(parts: readonly [Enrichment, ...Enrichment[]]):
 }
 
 function readField(
-  field: { name: string; value: string; quote: string; page: number },
+  field: { name: FieldName; value: string; quote: string; page: number },
   pages: readonly Page[],
   language: string | null,
 ): Field {

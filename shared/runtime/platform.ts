@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createFilesystemBlobs } from '../blobs/filesystem.ts'
 import type { BlobStore } from '../blobs/port.ts'
 import { createVault, type Vault } from '../blobs/vault.ts'
-import { type Database, openDatabase } from '../database/connection.ts'
+import { type Database, openDatabase, withSystem } from '../database/connection.ts'
 import { type Listener, openListener } from '../database/listen.ts'
 import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
@@ -85,7 +85,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     metrics: createMetrics(),
     log,
     ready: async () => {
-      await tenants.list()
+      await withSystem(database, (tx) => tx.selectNoFrom((row) => row.lit(1).as('one')).execute())
       await backend.ping()
       await search.ping()
     },

@@ -23,10 +23,15 @@ let double: ModelDouble
 let relay: ByteRelay
 let greffier: Greffier
 const seen: Seen[] = []
+/** What happens in the moment before a piece is passed on. */
+let meanwhile: ((piece: string) => Promise<void>) | undefined
 
 beforeAll(async () => {
   double = await startModelDouble()
-  relay = await startByteRelay(double.origin, async (piece) => void seen.push({ piece, open: await openIntents() }))
+  relay = await startByteRelay(double.origin, async (piece) => {
+    seen.push({ piece, open: await openIntents() })
+    await meanwhile?.(piece)
+  })
   greffier = await startGreffier({
     ...providerConfig(relay.baseUrl),
     PROVIDERS: ['mistral', 'builtin'],
@@ -295,6 +300,29 @@ describe('a provider that fails', () => {
     expect(elsewhere.connections()).toBe(0)
     await elsewhere.close()
   })
+})
+
+test('a document that is erased while it is embedded is in no call that had not begun', async () => {
+  const text = Array.from(
+    { length: 10_000 },
+    (_, line) => `Line ${line} of a long list of boats, of their harbours and of their bells.`,
+  ).join('\n')
+  const { document_id } = await greffier.upload(text)
+  const embedIntents = async () =>
+    (await greffier.record(document_id)).filter((event) => event.model?.task === 'embed' && event.phase === 'intent')
+  const erased = new Promise<void>((resolve, reject) => {
+    meanwhile = async (piece) => {
+      if (!piece.startsWith('POST /v1/embeddings')) return
+      meanwhile = undefined
+      await greffier.fetch(`/v1/documents/${document_id}`, { method: 'DELETE' }).then(() => resolve(), reject)
+    }
+  })
+  await erased
+  const [first] = await embedIntents()
+  await waitUntil(async () => (await openIntents()).length === 0, 'the call to end')
+  // The next call would have followed at once; by now another document has come all the way.
+  await settledUpload('A later letter.\n')
+  expect(await embedIntents()).toEqual([first])
 })
 
 test('the same bytes uploaded at once under several classes are decided on by the class that each was given', async () => {

@@ -15,7 +15,8 @@ export async function serve(context: CommandContext, samples: Samples, start: St
   )
   try {
     printWelcome(context, server, samples)
-    await aborted(interrupted)
+    const failure = await Promise.race([aborted(interrupted), server.failed])
+    if (failure) throw failure
     output.line('stopping …')
   } finally {
     await closeInTime(server)

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
+import type { BlobStore } from '../../../shared/blobs/port.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { JOBS } from '../../../shared/contracts/jobs.ts'
-import { listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
+import { type Artifact, listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
 import { type Tx, withTenant } from '../../../shared/database/connection.ts'
-import { deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
+import { countContent, deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
 import type { SearchStore } from '../../../shared/search/port.ts'
 import type { StageHandler, StageServices } from '../stage.ts'
 
@@ -15,19 +16,22 @@ const SETTLE_MS = 10_000
  * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage may
  * still be at work, the whole of it is done again when that stage can no longer write.
  */
-export function createErase({ database, vault, search }: StageServices & { search: SearchStore }): StageHandler {
+export function createErase({ database, vault, blobs, search }: StageServices & { blobs: BlobStore; search: SearchStore }): StageHandler {
   return async ({ key }) => {
     const place = { tenantId: key.tenant_id, documentId: key.document_id }
     const artifacts = await withTenant(database, key.tenant_id, (tx) => listArtifacts(tx, key.document_id))
+    refuseForeignStores(artifacts, [search.name, blobs.name])
     await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id })
     await vault.destroy(place)
     const points = await search.countDocument({ tenant_id: key.tenant_id, document_id: key.document_id })
     const original = (await vault.exists(place)) ? 1 : 0
-    if (points + original > 0) throw new AppError('INDEX_INCOMPLETE', `${points} points and ${original} originals remain`)
+    if (points + original > 0) throw new AppError('ERASURE_INCOMPLETE', `${points} points and ${original} originals remain`)
     const lookAgainInMs = await withTenant(database, key.tenant_id, (tx) => untilSettledMs(tx, key))
     return {
       write: async (tx) => {
         await deleteContent(tx, key.document_id)
+        const left = await countContent(tx, key.document_id)
+        if (left > 0) throw new AppError('ERASURE_INCOMPLETE', `${left} rows remain`)
         await markErased(tx, key.document_id)
       },
       event: {
@@ -40,6 +44,12 @@ export function createErase({ database, vault, search }: StageServices & { searc
       ...(lookAgainInMs > 0 ? { againInMs: lookAgainInMs } : {}),
     }
   }
+}
+
+/** A store that held something of the document and is no longer configured was not emptied, whatever the others say. */
+function refuseForeignStores(artifacts: readonly Artifact[], configured: readonly string[]): void {
+  const foreign = artifacts.find(({ store }) => !configured.includes(store))
+  if (foreign) throw new AppError('ERASURE_INCOMPLETE', `the store ${foreign.store} holds something of it and is not configured`)
 }
 
 /**

@@ -24,7 +24,7 @@ function fakeStandalone(options: FakeServerOptions = {}, firstStart = true) {
       seen.closed++
       await server.close()
     }
-    return { url: server.url, apiKey: server.apiKey, firstStart, close }
+    return { url: server.url, apiKey: server.apiKey, firstStart, failed: new Promise<Error>(() => undefined), close }
   }
   return { seen, start }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkPages } from '../../../services/workers/index/chunk.ts'
+import type { Page } from '../../../shared/contracts/extraction.ts'
 
 const DOCUMENT = '0198c5a2-7c1e-7000-8000-00000000abcd'
 /** No chunk is longer (about 200 words). */

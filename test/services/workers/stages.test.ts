@@ -291,7 +291,16 @@ function startPipeline(store: SearchStore = search): HandQueue {
     })
   }
   const gateway = testGateway(database, [model('inside'), model('outside')])
-  const services = { database, vault, tenants, gateway, embedder: createEmbedder(gateway, tenants), search: held, extractor: byHand }
+  const services = {
+    database,
+    vault,
+    blobs: bench.blobs,
+    tenants,
+    gateway,
+    embedder: createEmbedder(gateway, tenants),
+    search: held,
+    extractor: byHand,
+  }
   const made = handQueue()
   startWorkerLoop({
     database,
@@ -389,12 +398,13 @@ async function statusOf(key: RevisionKey): Promise<string | undefined> {
 }
 
 async function record(key: RevisionKey) {
-
   return withTenant(bench.database, key.tenant_id, (tx) => readRecord(tx, key.document_id))
 }
 
 async function databaseText(): Promise<string> {
-  const tables = await bench.query<{ name: string }>(`SELECT relname AS name FROM pg_class WHERE relnamespace = 'greffier'::regnamespace AND relkind = 'r'`)
+  const tables = await bench.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'greffier'::regnamespace AND relkind = 'r'`,
+  )
   const parts = await Promise.all(tables.map(({ name }) => bench.query<{ row: string }>(`SELECT t::text AS row FROM greffier.${name} t`)))
   return parts.flatMap((rows) => rows.map((row) => row.row)).join('\n')
 }

@@ -135,7 +135,14 @@ describe.each(STAGES)('the starts of %s', (stage) => {
     if (stage === 'erase') await bench.tenant((tx) => buryDocument(tx, bench.tenantId, key.document_id))
     await place(key)
     const { attempts } = JOBS[stage]
-    for (let start = 1; start <= attempts; start++) expect(await begin(key)).toEqual({ kind: 'run', epoch: start, starts: start })
+    // An erasure may start a million times: only the last two starts are made.
+    const before = attempts - 2
+    await bench.query('UPDATE greffier.stages SET starts = $3, epoch = $3 WHERE document_id = $1 AND stage = $2', [
+      key.document_id,
+      stage,
+      before,
+    ])
+    for (const start of [before + 1, attempts]) expect(await begin(key)).toEqual({ kind: 'run', epoch: start, starts: start })
     expect(await begin(key)).toEqual({ kind: 'exhausted', epoch: attempts + 1 })
     await bench.tenant(async (tx) => {
       await assertCurrent(tx, key, attempts + 1)

@@ -155,8 +155,11 @@ describe('migrating', () => {
     onTestFinished(() => database.close())
     const { ownerUrl, serviceUrl } = database
     await Promise.all(Array.from({ length: 5 }, () => migrate(ownerUrl, serviceUrl)))
+    const applied = 'SELECT version, applied_at FROM greffier.migrations ORDER BY version'
+    const before = await rows(ownerUrl, applied)
     await migrate(ownerUrl, serviceUrl)
-    expect(await rows(ownerUrl, 'SELECT version FROM greffier.migrations')).toEqual([{ version: 1 }])
+    expect(await rows(ownerUrl, applied)).toEqual(before)
+    expect(before).toMatchObject([{ version: 1 }, ...before.slice(1)])
   })
 
   test('five processes open their queues at once', async () => {

@@ -76,6 +76,31 @@ test('a thousand texts come back as a thousand vectors in their order, over seve
   expect(Math.max(...sizes)).toBeLessThanOrEqual(256)
 })
 
+test('a question is embedded by the tenant’s embedder, and binds none where there is none', async () => {
+  const tenantId = await bench.tenants.create('asking')
+  const uncalled = fakeProvider('inside', { embed: () => Promise.reject(new Error('an unbound embedder was called')) })
+  expect(await ask([uncalled], tenantId)).toBeNull()
+  expect(await bench.tenants.embedder(tenantId)).toBeNull()
+  await embed([fakeProvider('inside')], tenantId)
+  expect(await ask([fakeProvider('outside'), fakeProvider('inside')], tenantId)).toBeInstanceOf(Float32Array)
+})
+
+test('a question whose embedder is refused, silent or gone is asked by its tokens alone; another failure is the caller’s', async () => {
+  const tenantId = await bench.tenants.create('asking in vain')
+  await bench.tenants.bindEmbedder(tenantId, 'outside/outside-embed')
+  expect(await ask([fakeProvider('outside')], tenantId)).toBeNull()
+  expect(await ask([fakeProvider('inside')], tenantId)).toBeNull()
+  const failing = (code: 'MODEL_UNAVAILABLE' | 'MODEL_REFUSED') =>
+    fakeProvider('outside', { embed: () => Promise.reject(new AppError(code)) })
+  expect(await ask([failing('MODEL_UNAVAILABLE')], tenantId, 'none')).toBeNull()
+  await expect(ask([failing('MODEL_REFUSED')], tenantId, 'none')).rejects.toMatchObject({ code: 'MODEL_REFUSED' })
+})
+
+function ask(providers: Provider[], tenantId: string, dataClass: 'none' | 'personal' = 'personal') {
+  const embedder = createEmbedder(testGateway(bench.database, providers), bench.tenants)
+  return embedder.embedQuestion(context(tenantId, dataClass), 'who?')
+}
+
 function embed(providers: Provider[], tenantId: string, dataClass: 'none' | 'personal' = 'personal') {
   const embedder = createEmbedder(testGateway(bench.database, providers), bench.tenants)
   return embedder.embed(context(tenantId, dataClass), ['one text', 'and a second'])

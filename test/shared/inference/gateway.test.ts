@@ -162,7 +162,13 @@ test('when the intent cannot be committed, no byte leaves', async () => {
   const unknownTenant = newId()
   await expect(
     gateway.call(
-      { tenant_id: unknownTenant, task: 'enrich', step: 'enrich', subjects: [subjectOf(['personal'])], signal: new AbortController().signal },
+      {
+        tenant_id: unknownTenant,
+        task: 'enrich',
+        step: 'enrich',
+        subjects: [subjectOf(['personal'])],
+        signal: new AbortController().signal,
+      },
       (provider, signal) => provider.enrich([], signal),
     ),
   ).rejects.toMatchObject({ code: '23503' })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Page } from '../../../shared/contracts/extraction.ts'
+import type { FieldName, Page } from '../../../shared/contracts/extraction.ts'
 import { mergeEnrichments, readAnswer, readEnrichment } from '../../../shared/inference/model-output.ts'
 import { checkValue } from '../../../shared/inference/value-check.ts'
 
@@ -74,7 +74,7 @@ test('merging keeps the first type, the first language known, and the first evid
   expect(merged).toMatchObject({ type: 'invoice', language: 'de', fields: { iban: { value: 'b' } } })
 })
 
-test.each<[string, string, string, ReturnType<typeof checkValue>]>([
+test.each<[FieldName, string, string, ReturnType<typeof checkValue>]>([
   ['issue_date', '2026-03-03', 'vom 3. März 2026', 'stated'],
   ['issue_date', '2026-04-03', '03/04/2026', 'stated'],
   ['issue_date', '2026-03-04', '03/04/2026', 'stated'],

@@ -44,27 +44,12 @@ test('nor can a provider without an address pass for one that the register says 
 })
 
 test('of several documents the strictest comes first, whether its class or its sensitivity says so', () => {
-  const [open, personal, criminal, special, marked, unclassed] = [
-    { data_classes: ['none'], sensitivity: 'public' },
-    { data_classes: ['none', 'personal'], sensitivity: 'internal' },
-    { data_classes: ['criminal'], sensitivity: 'internal' },
-    { data_classes: ['personal', 'special'], sensitivity: 'internal' },
-    { data_classes: ['none'], sensitivity: 'special' },
-    { data_classes: [], sensitivity: 'internal' },
-  ] satisfies Pick<PolicyRequest, 'data_classes' | 'sensitivity'>[] as [
-    PolicyRequest,
-    PolicyRequest,
-    PolicyRequest,
-    PolicyRequest,
-    PolicyRequest,
-    PolicyRequest,
-  ]
-  expect([open, personal, criminal, special, marked, unclassed].sort(byStrictness)).toEqual([
-    unclassed,
-    special,
-    marked,
-    criminal,
-    personal,
-    open,
-  ])
+  const open = { data_classes: ['none'], sensitivity: 'public' } as const
+  const personal = { data_classes: ['none', 'personal'], sensitivity: 'internal' } as const
+  const criminal = { data_classes: ['criminal'], sensitivity: 'internal' } as const
+  const special = { data_classes: ['personal', 'special'], sensitivity: 'internal' } as const
+  const marked = { data_classes: ['none'], sensitivity: 'special' } as const
+  const unclassed = { data_classes: [], sensitivity: 'internal' } as const
+  const sorted = [open, personal, criminal, special, marked, unclassed].sort(byStrictness)
+  expect(sorted).toEqual([unclassed, special, marked, criminal, personal, open])
 })

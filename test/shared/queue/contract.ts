@@ -83,7 +83,7 @@ export function describeQueueBackend(name: string, open: () => Promise<OpenedEng
       const job = newJob('index')
       const { promise: working, resolve: finish } = Promise.withResolvers<void>()
       const { received } = work('index', () => working)
-      onTestFinished(finish)
+      onTestFinished(() => finish())
       await publisher.publish([job])
       await waitUntil(() => received.length === 1, 'the job to begin')
       await publisher.publish([job])
@@ -173,7 +173,7 @@ export function describeQueueBackend(name: string, open: () => Promise<OpenedEng
     test('a worker that is closed ends what it has first', async () => {
       const { promise: working, resolve: finish } = Promise.withResolvers<void>()
       const { received, worker } = work('index', () => working)
-      onTestFinished(finish)
+      onTestFinished(() => finish())
       await publisher.publish([newJob('index')])
       await waitUntil(() => received.length === 1, 'the job to begin')
       let closed = false

@@ -133,7 +133,7 @@ async function contents(client: Redis, key: string): Promise<unknown> {
     case 'list':
       return client.lrange(key, 0, -1)
     case 'zset':
-      return client.zrange(key, 0, -1, 'WITHSCORES')
+      return client.zrange(key, '0', '-1', 'WITHSCORES')
     case 'stream':
       return client.xrange(key, '-', '+')
     case 'set':
