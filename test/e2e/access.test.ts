@@ -174,3 +174,17 @@ describe('keys', () => {
     expect([response.status, await response.json()]).toMatchObject([400, { code: 'INVALID_REQUEST' }])
   })
 })
+
+test('a key gives no scope that it does not have itself', async () => {
+  const { apiKey } = await greffier.addTenant(['keys:manage', 'search'])
+  const ask = (scopes: string[]) =>
+    fetch(`${greffier.url}/v1/keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'more', scopes }),
+    })
+  const refused = await ask(['search', 'documents:erase'])
+  expect(refused.status).toBe(403)
+  expect(await refused.json()).toMatchObject({ code: 'SCOPE_MISSING' })
+  expect((await ask(['search'])).status).toBe(201)
+})

@@ -106,8 +106,8 @@ test.each([
 
 test('a service of its own does not start with a policy file that it cannot read', async () => {
   const { stderr, exitCode } = await ended(startScript(RETRIEVAL, [], unreachable(join(temporaryFolder(), 'missing.yaml'))))
-  expect(stderr).toMatch(/missing\.yaml: cannot be read/)
-  expect(exitCode).toBe(1)
+  expect(stderr.trim()).toMatch(/^greffier retrieval: .*missing\.yaml: cannot be read$/)
+  expect(exitCode).toBe(78)
 })
 
 async function ended(script: ScriptProcess): Promise<{ stderr: string; exitCode: number | null }> {

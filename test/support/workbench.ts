@@ -69,6 +69,14 @@ export async function openWorkbench(): Promise<Workbench> {
   }
 }
 
+/** How many transactions of its database wait for another one's lock. */
+export async function blockedTransactions(bench: Workbench): Promise<number> {
+  const rows = await bench.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
+  )
+  return rows.length
+}
+
 async function upload(
   { database, tenants, vault, blobs }: Pick<Workbench, 'database' | 'tenants' | 'vault' | 'blobs'>,
   document: { tenantId: string; text?: string; options?: Record<string, unknown> },

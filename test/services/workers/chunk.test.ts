@@ -12,6 +12,7 @@ describe.each([
   ['no spaces', ['abcdefghij', 'Ω', '語', '-']],
   ['only spaces', [' ', '\n', '\t', '\u00a0', '\ufeff', '\u2003']],
   ['surrogate pairs', ['😀', '👩‍👩‍👧', '𝔘', ' ', '😀😀😀😀😀😀😀😀']],
+  ['surrogate pairs at odd places', ['😀', 'x', '𝔘']],
   ['lone surrogates', ['\ud83d', '\ude00', 'x', ' ', '\ude00\ud83d']],
   ['sentence ends', ['.', '!', '?', '…', ' ', '\n', '. ', '.)', 'A']],
   ['rare text in much space', ['x', ' '.repeat(900), '\n'.repeat(700), '.']],
@@ -36,6 +37,22 @@ test.each([
   const startedAtMs = performance.now()
   check([page(1, long)])
   expect(performance.now() - startedAtMs).toBeLessThan(5_000)
+})
+
+test('a sentence that stands on a border, its lines broken anywhere, stands whole in one of the two chunks', () => {
+  const sentences = Array.from(
+    { length: 200 },
+    (_, at) => `Satz ${String(at).padStart(3, '0')} steht hier und ist nicht länger als jeder andere.`,
+  )
+  let words = 0
+  const content = sentences.join(' ').replaceAll(' ', () => (++words % 7 === 0 ? '\n' : ' '))
+  const chunks = chunkPages(DOCUMENT, 1, [page(1, content)])
+  let start = 0
+  for (const sentence of sentences) {
+    const end = start + sentence.length
+    expect(chunks.some((chunk) => chunk.start <= start && end <= chunk.end)).toBe(true)
+    start = end + 1
+  }
 })
 
 test('the same pages have the same chunks with the same ids, and another document or revision has others', () => {
@@ -96,9 +113,9 @@ function page(number: number, content: string): Page {
 }
 
 function text(alphabet: readonly string[], random: () => number): string {
-  const parts = Math.floor(random() * 400)
+  const length = random() * CHARACTERS_MAX * 5
   let result = ''
-  for (let at = 0; at < parts; at++) result += alphabet[Math.floor(random() * alphabet.length)] ?? ''
+  while (result.length < length) result += alphabet[Math.floor(random() * alphabet.length)] ?? ''
   return result
 }
 

@@ -176,6 +176,8 @@ describe('an erasure', () => {
 
     going.resolve()
     await working
+    // Whoever has not begun to write when the tombstone comes does not begin.
+    if (point !== 'before points') expect(await left(key)).toMatchObject({ rows: 0, points: 0 })
     // The stage was running at the tombstone, so the erasure is due once more when it can no longer write.
     expect(await eraseStage(key)).toBe('pending')
     await letTimePass(key)
@@ -248,6 +250,20 @@ describe('an erasure', () => {
     expect(await eraseStage(key)).toBe('pending')
     expect((await record(key)).filter((event) => event.operation === 'Erase')).toEqual([])
   })
+})
+
+test('an erasure does not complete while a store that held something of the document is not configured', async () => {
+  const key = await bench.upload({ text: TEXT })
+  for (const stage of PIPELINE) await queue.deliver(stage, key)
+  await bury(key)
+  const elsewhere = startPipeline({ ...search, name: 'another' })
+  await elsewhere.deliver('erase', key)
+  const [row] = await bench.query(`SELECT status, error_code FROM greffier.stages WHERE document_id = $1 AND stage = 'erase'`, [
+    key.document_id,
+  ])
+  expect(row).toEqual({ status: 'pending', error_code: 'ERASURE_INCOMPLETE' })
+  await queue.deliver('erase', key)
+  expect(await left(key)).toEqual({ rows: 0, points: 0, original: false })
 })
 
 test('a search store that holds less than was written keeps the document from being called indexed', async () => {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { UploadAccepted } from '../../../shared/contracts/document.ts'
 import { withSystem, withTenant } from '../../../shared/database/connection.ts'
 import { claimIdempotencyKey, forgetOldKeys, keepIdempotentAnswer } from '../../../shared/database/idempotency.ts'
-import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+import { waitUntil } from '../../support/wait.ts'
+import { blockedTransactions, openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
 let answer: UploadAccepted
@@ -14,6 +15,18 @@ beforeAll(async () => {
   answer = { document_id, revision, status: 'received', outcome: 'created' }
 })
 afterAll(() => bench.close())
+
+test('a second request with a key waits for the first one to commit, and gets its answer', async () => {
+  const [key, request] = [randomBytes(32), randomBytes(32)]
+  let second: Promise<UploadAccepted | null> | undefined
+  await bench.tenant(async (tx) => {
+    expect(await claimIdempotencyKey(tx, key, request)).toBeNull()
+    second = bench.tenant((other) => claimIdempotencyKey(other, key, request))
+    await waitUntil(async () => (await blockedTransactions(bench)) === 1, 'the second request to wait')
+    await keepIdempotentAnswer(tx, bench.tenantId, key, request, answer)
+  })
+  expect(await second).toEqual(answer)
+})
 
 test('twenty requests at once with one key do the work once, and all get its answer', async () => {
   const [key, request] = [randomBytes(32), randomBytes(32)]

@@ -5,7 +5,7 @@ import type { RevisionKey } from '../../../shared/database/content.ts'
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { assertCurrent, beginStage, completeStage, failStage, postponeStage, type StageKey } from '../../../shared/database/stages.ts'
 import { waitUntil } from '../../support/wait.ts'
-import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+import { blockedTransactions, openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
 
@@ -77,7 +77,7 @@ test('a tombstone waits for the write that is under way, and that write for noth
       .then(() => {
         buried = true
       })
-    await waitUntil(blocked, 'the tombstone to wait')
+    await waitUntil(async () => (await blockedTransactions(bench)) > 0, 'the tombstone to wait')
     expect(buried).toBe(false)
     await completeStage(tx, key)
   })
@@ -92,7 +92,7 @@ test('a redelivery that begins while a stage commits waits for it, and is then t
   await bench.tenant(async (tx) => {
     await assertCurrent(tx, key, 1)
     redelivered = begin(key)
-    await waitUntil(blocked, 'the redelivery to wait')
+    await waitUntil(async () => (await blockedTransactions(bench)) > 0, 'the redelivery to wait')
     // What a stage writes: without a common order of locks the two would now wait for each other.
     await tx.updateTable('documents').set({ language: 'de' }).where('id', '=', key.document_id).execute()
     await completeStage(tx, key)
@@ -199,14 +199,6 @@ async function place(key: StageKey): Promise<void> {
 
 function begin(key: StageKey): ReturnType<typeof beginStage> {
   return bench.tenant((tx) => beginStage(tx, key))
-}
-
-/** Whether any transaction of this database waits for another. */
-async function blocked(): Promise<boolean> {
-  const rows = await bench.query(
-    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`,
-  )
-  return rows.length > 0
 }
 
 async function stagesOf(key: RevisionKey): Promise<Partial<Record<Stage, string>>> {

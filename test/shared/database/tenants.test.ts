@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '../../../shared/contracts/ids.ts'
+import { withTenant } from '../../../shared/database/connection.ts'
 import { createTenants } from '../../../shared/database/tenants.ts'
-import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+import { waitUntil } from '../../support/wait.ts'
+import { blockedTransactions, openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
 
@@ -42,6 +44,18 @@ test('one tenant’s wrapped key does not open as another’s', async () => {
 
 test('an unknown tenant has no keys', async () => {
   await expect(bench.tenants.keys(newId())).rejects.toMatchObject({ code: 'NOT_FOUND' })
+})
+
+test('of two who bind a tenant’s embedder and both found none, the second is told what the first one bound', async () => {
+  const id = await bench.tenants.create('raced')
+  let binding: Promise<string[]> | undefined
+  await withTenant(bench.database, id, async (tx) => {
+    await tx.selectFrom('tenants').select('id').forUpdate().execute()
+    binding = Promise.all(['processor/one', 'processor/two'].map((wanted) => bench.tenants.bindEmbedder(id, wanted)))
+    await waitUntil(async () => (await blockedTransactions(bench)) === 2, 'both to wait')
+  })
+  const told = await binding
+  expect(told?.[0]).toBe(told?.[1])
 })
 
 test('of many who bind a tenant’s embedder at once one wins, and all are told which', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DataClass } from '../../../shared/contracts/document.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
+import { buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import type { Provider, Task } from '../../../shared/inference/provider.ts'
@@ -172,6 +173,14 @@ test('when the intent cannot be committed, no byte leaves', async () => {
       (provider, signal) => provider.enrich([], signal),
     ),
   ).rejects.toMatchObject({ code: '23503' })
+})
+
+test('a document that was erased since it was read is shown to nobody, and no intent says otherwise', async () => {
+  const key = await bench.upload()
+  const subjects = [{ ...subjectOf(['personal']), document_id: key.document_id }, subjectOf(['personal'])]
+  await bench.tenant((tx) => buryDocument(tx, bench.tenantId, key.document_id))
+  await expect(enrich([uncallable('inside')], subjects)).rejects.toMatchObject({ code: 'DOCUMENT_ERASED' })
+  expect(await bench.tenant((tx) => readRecord(tx, key.document_id))).toEqual([])
 })
 
 test('the signal of the caller is the provider’s', async () => {

@@ -74,6 +74,13 @@ test('a stage whose queue is full waits, and no other stage waits behind it', as
   expect(await waiting()).toBe(300)
 })
 
+test('nor does it when the tenants that wait for the full one are more than a batch has places', async () => {
+  for (let tenant = 0; tenant < 300; tenant++) await fill(newId(), 1, 'extract')
+  for (let tenant = 0; tenant < 5; tenant++) await fill(newId(), 1, 'enrich')
+  const publisher = fakePublisher({ extract: DEPTH_MAX })
+  expect(await dispatchOnce(bench.database, publisher)).toBe(5)
+})
+
 test('a queue is not filled past its depth by small batches either', async () => {
   const publisher = fakePublisher()
   for (let round = 0; round < 30; round++) {
@@ -168,7 +175,7 @@ test('while Redis is down the outbox keeps the jobs, and they are delivered when
 
   servers.push(await testRedis({ port: new URL(url).port }))
   await waitUntil(() => received.length === 2, 'the second job')
-  expect(await waiting()).toBe(0)
+  await waitUntil(async () => (await waiting()) === 0, 'the outbox to be empty')
 })
 
 test('a committed row wakes the dispatcher: it does not wait for its next look', async () => {

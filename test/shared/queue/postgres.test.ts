@@ -18,9 +18,9 @@ describeQueueBackend('PostgreSQL', async () => {
     jobs: async () => Number(await text('SELECT count(*) AS text FROM bullmq.job')),
     dump: async () => {
       const tables = (await text(`SELECT table_name AS text FROM information_schema.tables WHERE table_schema = 'bullmq'`)).split('\n')
-      return (
-        await Promise.all(tables.map((table) => text(`SELECT t::text AS text FROM bullmq.${client.escapeIdentifier(table)} t`)))
-      ).join('\n')
+      const rows: string[] = []
+      for (const table of tables) rows.push(await text(`SELECT t::text AS text FROM bullmq.${client.escapeIdentifier(table)} t`))
+      return rows.join('\n')
     },
     processArguments: ['postgres', database.ownerUrl, database.serviceUrl],
     close: async () => {
