@@ -12,7 +12,7 @@ import { createIndex } from './index/stage.ts'
 import { startWorkerLoop } from './loop.ts'
 import type { StageHandlers } from './stage.ts'
 
-/** Measured in TRAPS of PDF parsing: hostile files stop here, and a 500-page document passes. */
+/** What a child may use beside what its runtime reserves: a small hostile file asks for gigabytes, an honest large one stays below this. */
 const EXTRACT_MEMORY_BYTES_MAX = 700_000_000
 const TEXT_CHARACTERS_MAX = 20_000_000
 const PAGES_MAX = 10_000

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
+import { waitUntil } from '../support/wait.ts'
 
 let greffier: Greffier
 /** The first tenant's document, indexed; its words stand in no other. */
@@ -121,7 +122,11 @@ describe('another tenant', () => {
   test('with the same text finds its own document alone', async () => {
     const { apiKey } = await greffier.addTenant()
     const own = await greffier.upload(SECRET, {}, bearer(apiKey))
-    await greffier.settled(own.document_id).catch(() => undefined)
+    const status = async () => {
+      const answer = await ask('GET', `/v1/documents/${own.document_id}`, bearer(apiKey))
+      return ((await answer.json()) as { status: string }).status
+    }
+    await waitUntil(async () => (await status()) === 'completed', 'the second tenant’s document to complete')
     const search = await ask('POST', '/v1/search', bearer(apiKey), { query: 'xylophone contract' })
     expect(((await search.json()) as { hits: object[] }).hits).toMatchObject([{ document_id: own.document_id }])
   })
