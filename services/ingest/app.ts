@@ -54,12 +54,17 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
     },
     async (request, reply) => {
       const incoming = request.isMultipart() ? await fromForm(request) : fromBody(request)
-      const accepted = await upload({
-        tenantId: request.identity.tenantId,
-        idempotencyKey: request.headers['idempotency-key'],
-        ...incoming,
-      })
-      return reply.status(202).header('location', `/v1/documents/${accepted.document_id}`).send(accepted)
+      try {
+        const accepted = await upload({
+          tenantId: request.identity.tenantId,
+          idempotencyKey: request.headers['idempotency-key'],
+          ...incoming,
+        })
+        return reply.status(202).header('location', `/v1/documents/${accepted.document_id}`).send(accepted)
+      } finally {
+        // What is still iterated cannot be drained, and a refusal is sent after that. Not awaited: the client may be slow to send more.
+        void incoming.source.return?.()
+      }
     },
   )
 }
@@ -124,6 +129,6 @@ const FORM_ERRORS: Readonly<Record<string, [ErrorCode, string]>> = {
 }
 
 /** Destroying a request destroys its socket, and with it the answer that says why: whoever gives up on these bytes leaves the request alone. */
-function readWithoutOwning(request: Readable): AsyncIterable<Buffer> {
+function readWithoutOwning(request: Readable): AsyncIterableIterator<Buffer> {
   return request.iterator({ destroyOnReturn: false })
 }

@@ -5,14 +5,16 @@ import type { Vault } from '../../shared/blobs/vault.ts'
 import type { MediaType, UploadAccepted, UploadOptions } from '../../shared/contracts/document.ts'
 import { AppError, ERRORS } from '../../shared/contracts/errors.ts'
 import { newId } from '../../shared/contracts/ids.ts'
-import { forgetArtifact, registerArtifact } from '../../shared/database/artifacts.ts'
+import { forgetArtifact } from '../../shared/database/artifacts.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { claimIdempotencyKey, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
 import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
+import type { Reach } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { createRegistrar } from './registrar.ts'
 import { SNIFF_BYTES, sniff } from './sniff.ts'
 
 export interface UploadServices {
@@ -22,6 +24,7 @@ export interface UploadServices {
   tenants: Tenants
   metrics: Metrics
   log: Log
+  reach: Reach
   uploadBytesMax: number
 }
 
@@ -38,35 +41,37 @@ export interface IncomingDocument {
 export type Upload = (incoming: IncomingDocument) => Promise<UploadAccepted>
 
 export function createUpload(services: UploadServices): Upload {
-  const { database, vault, tenants } = services
+  const { database, vault, tenants, reach } = services
+  const register = createRegistrar(database)
   return async (incoming) => {
     const { tenantId } = incoming
     const documentId = newId()
     const tenantKeys = await tenants.keys(tenantId)
     const { mediaType, bytes } = await recognise(incoming, services.uploadBytesMax)
-    await withTenant(database, tenantId, (tx) =>
-      registerArtifact(tx, {
-        tenant_id: tenantId,
-        document_id: documentId,
-        kind: 'original',
-        store: services.blobs.name,
-        locator: vault.locator(tenantId, documentId),
-      }),
-    )
+    await register({
+      tenant_id: tenantId,
+      document_id: documentId,
+      kind: 'original',
+      store: services.blobs.name,
+      locator: vault.locator(tenantId, documentId),
+    })
+    reach('upload:registered', documentId)
     let committing = false
     try {
       const stored = await vault.write({ tenantKey: tenantKeys.documents, tenantId, documentId, source: bytes })
+      reach('upload:stored', documentId)
       const options = await incoming.options()
       committing = true
       const accepted = await withTenant(database, tenantId, (tx) =>
         accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options }),
       )
+      reach('upload:accepted', documentId)
       services.metrics.uploadedBytes.inc(stored.bytes)
       if (accepted.document_id !== documentId) await discard(services, tenantId, documentId)
       return accepted
     } catch (error) {
       // A lost connection leaves open whether the transaction was committed: the bytes then stay, and the sweeper removes them if it was not.
-      if (!committing || (error instanceof AppError && ERRORS[error.code].status < 500)) await discard(services, tenantId, documentId)
+      if (!committing || isRolledBack(error)) await discard(services, tenantId, documentId)
       throw error
     }
   }
@@ -153,6 +158,13 @@ async function readHead(source: AsyncGenerator<Buffer>): Promise<Buffer> {
 async function* join(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   if (head.length > 0) yield head
   yield* rest
+}
+
+/** Nothing was committed: the error is one of ours, or PostgreSQL answered with it and lived on (its Error and Notice Message Fields: severity). */
+function isRolledBack(error: unknown): boolean {
+  if (error instanceof AppError && ERRORS[error.code].status < 500) return true
+  const answered = error instanceof AppError ? error.cause : error
+  return answered instanceof Error && 'severity' in answered && answered.severity === 'ERROR'
 }
 
 /** Removes an original that did not become a document; when this fails as well, the sweeper finds it on the list of artifacts. */

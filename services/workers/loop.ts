@@ -11,13 +11,16 @@ import {
   beginStage,
   completeStage,
   failStage,
+  giveWay,
   postponeStage,
   type StageKey,
 } from '../../shared/database/stages.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import type { QueueBackend } from '../../shared/queue/backend.ts'
+import type { Reach } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { createQuarantine, type Quarantine } from './quarantine.ts'
 import type { StageHandlers, StageResult } from './stage.ts'
 
 /** Half of a backoff is fixed and half is chance, so that documents that failed together do not come back together. */
@@ -40,11 +43,15 @@ interface LoopServices {
   handlers: StageHandlers
   log: Log
   metrics: Metrics
+  reach: Reach
+  /** Called when a stage of this worker has made another one due. */
+  onDue: () => void
 }
 
 /** One BullMQ worker a stage. The queue says when; PostgreSQL says whether, and every effect is committed behind its fence. */
-export function startWorkerLoop(services: LoopServices): WorkerLoop {
+export function startWorkerLoop(options: LoopServices): WorkerLoop {
   const stopping = new AbortController()
+  const services = { ...options, quarantine: createQuarantine(stopping.signal) }
   const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => deliver(services, stage, payload, stopping.signal)))
   return {
     close: async (deadlineMs) => {
@@ -64,6 +71,8 @@ async function gone(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
+type Services = LoopServices & { quarantine: Quarantine }
+
 class ShutdownError extends Error {
   override readonly name = 'ShutdownError'
 }
@@ -74,10 +83,12 @@ interface Start {
   epoch: number
   starts: number
   startedAtMs: number
+  /** False while its handler is at work, which can be after the loop has given it up. */
+  ended: boolean
 }
 
 /** The engine is told no more than the code: what went wrong before or after a stage is said here. The sweeper brings the job back. */
-async function deliver(services: LoopServices, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
+async function deliver(services: Services, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
   try {
     await runJob(services, stage, payload, stopping)
   } catch (error) {
@@ -86,29 +97,45 @@ async function deliver(services: LoopServices, stage: Stage, payload: unknown, s
   }
 }
 
-async function runJob(services: LoopServices, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
+async function runJob(services: Services, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
   const { v: _version, ...job } = JOBS[stage].payload.parse(payload)
   const key = { ...job, stage }
-  const { begun, document } = await withTenant(services.database, key.tenant_id, async (tx) => ({
-    begun: await beginStage(tx, key),
-    document: await readRow(tx, key),
-  }))
-  if (begun.kind === 'skip' || !document) return
-  const start: Start = { key, document, epoch: begun.epoch, starts: startsOf(begun), startedAtMs: performance.now() }
+  const begun = await claim(services, key, { takeOver: false })
+  if (begun.kind !== 'open') return await run(services, key, begun, stopping)
+  // The start before this one never ended. What was at work when a worker died may be what killed it: such a job takes none with it again.
+  await services.quarantine(async () => run(services, key, await claim(services, key, { takeOver: true }), stopping))
+}
+
+function claim({ database }: Services, key: StageKey, options: { takeOver: boolean }): Promise<Begun> {
+  return withTenant(database, key.tenant_id, (tx) => beginStage(tx, key, options))
+}
+
+async function run(services: Services, key: StageKey, begun: Begun, stopping: AbortSignal): Promise<void> {
+  if (begun.kind === 'skip' || begun.kind === 'open') return
+  const start: Start = {
+    key,
+    document: begun.document,
+    epoch: begun.epoch,
+    starts: begun.starts,
+    startedAtMs: performance.now(),
+    ended: true,
+  }
   if (begun.kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
+  const reach = (point: 'started' | 'worked' | 'committed') => services.reach(`${key.stage}:${point}`, key.document_id)
   try {
-    await commit(services, start, await runHandler(services, start, stopping))
+    reach('started')
+    const result = await runHandler(services, start, stopping)
+    reach('worked')
+    await commit(services, start, result)
+    services.onDue()
+    reach('committed')
     observe(services, start, 'completed')
   } catch (error) {
     await recover(services, start, error)
   }
 }
 
-function startsOf(begun: Exclude<Begun, { kind: 'skip' }>): number {
-  return begun.kind === 'run' ? begun.starts : Number.POSITIVE_INFINITY
-}
-
-async function runHandler(services: LoopServices, start: Start, stopping: AbortSignal): Promise<StageResult> {
+async function runHandler(services: Services, start: Start, stopping: AbortSignal): Promise<StageResult> {
   const timeout = AbortSignal.timeout(JOBS[start.key.stage].timeoutMs)
   const signal = AbortSignal.any([timeout, stopping])
   const tenantKeys = await services.tenants.keys(start.key.tenant_id)
@@ -122,17 +149,41 @@ async function runHandler(services: LoopServices, start: Start, stopping: AbortS
     tenantKeys,
     signal,
   })
+  start.ended = false
+  const ended = () => {
+    start.ended = true
+  }
+  working.then(ended, ended)
   // A handler that does not heed the signal loses the race; its late result is dropped and the fence refuses its writes.
   return await new Promise<StageResult>((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(timeout.aborted ? new AppError('STAGE_TIMEOUT') : signal.reason), { once: true })
+    const abort = () => {
+      reject(timeout.aborted ? new AppError('STAGE_TIMEOUT') : signal.reason)
+      if (!start.ended) void endLate(services, start, working)
+    }
+    signal.addEventListener('abort', abort, { once: true })
     working.then(resolve, (error) =>
       reject(timeout.aborted ? new AppError('STAGE_TIMEOUT', undefined, { cause: error }) : stopping.aborted ? stopping.reason : error),
     )
   })
 }
 
+/** A start that was given up ends when its handler does: what it wrote outside PostgreSQL until then may be newer than an erasure. */
+async function endLate(services: Services, start: Start, working: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([working])
+  try {
+    await stepAside(services, start)
+  } catch (error) {
+    services.log.warn({ documentId: start.key.document_id, stage: start.key.stage, ...errorFields(error) }, 'a late start could not say so')
+  }
+}
+
+async function stepAside(services: Services, { key, epoch }: Start): Promise<void> {
+  await withTenant(services.database, key.tenant_id, (tx) => giveWay(tx, key, epoch))
+  services.onDue()
+}
+
 /** Fence and tombstone, the stage's writes, its event and the next stage's outbox row: one transaction. */
-async function commit(services: LoopServices, start: Start, result: StageResult): Promise<void> {
+async function commit(services: Services, start: Start, result: StageResult): Promise<void> {
   const { key, epoch } = start
   await withTenant(services.database, key.tenant_id, async (tx) => {
     await assertCurrent(tx, key, epoch)
@@ -146,7 +197,7 @@ async function commit(services: LoopServices, start: Start, result: StageResult)
 }
 
 /** The class of the error decides: hand back, repeat later, or end with a reason. */
-async function recover(services: LoopServices, start: Start, error: unknown): Promise<void> {
+async function recover(services: Services, start: Start, error: unknown): Promise<void> {
   const { key } = start
   if (error instanceof ShutdownError) return postpone(services, start, { dueInMs: HAND_BACK_PAUSE_MS, countStart: false, code: null })
   const code = errorCode(error)
@@ -159,11 +210,15 @@ async function recover(services: LoopServices, start: Start, error: unknown): Pr
     ...errorFields(error),
     code,
   }
-  if (code === 'STALE_EPOCH' || code === 'DOCUMENT_ERASED')
-    return services.log.info(fields, 'another start, revision or an erasure took over; nothing was written')
+  if (code === 'STALE_EPOCH' || code === 'DOCUMENT_ERASED') {
+    services.log.info(fields, 'another start, revision or an erasure took over; nothing was committed')
+    // Without a tombstone the original is not erased but lost.
+    return code === 'DOCUMENT_ERASED' ? fail(services, start, new AppError('ORIGINAL_MISSING')) : stepAside(services, start)
+  }
   if (code === 'INTERNAL') services.log.error({ ...fields, ...errorFields(error) }, 'stage failed unexpectedly')
   const job = JOBS[key.stage]
-  if (ERRORS[code].retry === 'transient' && start.starts < job.attempts) {
+  // Nobody can ask for an erasure a second time: it is repeated whatever it failed with.
+  if ((ERRORS[code].retry === 'transient' || key.stage === 'erase') && start.starts < job.attempts) {
     services.log.warn(fields, 'stage failed and will be repeated')
     observe(services, start, 'repeated')
     const retryAfterMs = error instanceof AppError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1_000 : 0
@@ -173,11 +228,11 @@ async function recover(services: LoopServices, start: Start, error: unknown): Pr
   await fail(services, start, error)
 }
 
-async function postpone(services: LoopServices, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<void> {
+async function postpone(services: Services, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<void> {
   await unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, options))
 }
 
-async function fail(services: LoopServices, start: Start, error: unknown): Promise<void> {
+async function fail(services: Services, start: Start, error: unknown): Promise<void> {
   const code = errorCode(error)
   const refused = ERRORS[code].retry === 'policy'
   observe(services, start, refused ? 'refused' : 'failed')
@@ -194,7 +249,7 @@ async function fail(services: LoopServices, start: Start, error: unknown): Promi
 }
 
 /** Writes the end of a start, unless a newer start, a newer revision or an erasure has made it nobody's business. */
-async function unlessSuperseded(services: LoopServices, start: Start, write: (tx: Tx) => Promise<void>): Promise<void> {
+async function unlessSuperseded(services: Services, start: Start, write: (tx: Tx) => Promise<void>): Promise<void> {
   try {
     await withTenant(services.database, start.key.tenant_id, async (tx) => {
       await assertCurrent(tx, start.key, start.epoch)
@@ -202,6 +257,7 @@ async function unlessSuperseded(services: LoopServices, start: Start, write: (tx
     })
   } catch (error) {
     if (errorCode(error) !== 'STALE_EPOCH') throw error
+    if (start.ended) await stepAside(services, start)
   }
 }
 
@@ -223,10 +279,6 @@ function backoffMs(baseMs: number, starts: number): number {
   return Math.round(full * (1 - JITTER + Math.random() * JITTER))
 }
 
-function observe(services: LoopServices, start: Start, outcome: string): void {
+function observe(services: Services, start: Start, outcome: string): void {
   services.metrics.stageSeconds.observe({ stage: start.key.stage, outcome }, (performance.now() - start.startedAtMs) / 1_000)
-}
-
-function readRow(tx: Tx, key: StageKey): Promise<DocumentRow | undefined> {
-  return tx.selectFrom('documents').selectAll().where('id', '=', key.document_id).executeTakeFirst()
 }

@@ -44,9 +44,9 @@ export function startWorkers(platform: Platform): Workers {
     done: createDone(services),
     erase: createErase(services),
   }
-  const loop = startWorkerLoop({ ...platform, handlers })
   const publisher = openPublisher(platform.backend)
   const dispatcher = startDispatcher({ ...platform, publisher })
+  const loop = startWorkerLoop({ ...platform, handlers, onDue: dispatcher.wake })
   const sweeper = startSweeper(platform)
   return {
     close: async () => {

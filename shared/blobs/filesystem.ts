@@ -11,6 +11,8 @@ const OBJECTS = 'objects'
 const INCOMING = 'incoming'
 const DIRECTORY_MODE = 0o700
 const FILE_MODE = 0o600
+/** Folders that are remembered as durable, some 150 bytes each; a tenant has up to 256. */
+const DURABLE_FOLDERS_MAX = 20_000
 /** What delete overwrites: one disk block, in which the vault's header with the wrapped key lies. */
 const OVERWRITTEN_BYTES = 4_096
 
@@ -19,12 +21,13 @@ const OVERWRITTEN_BYTES = 4_096
  * `<root>/incoming/` holds what is being written; both are on one file system, so that a rename publishes a blob whole. Folders are never removed.
  */
 export function createFilesystemBlobs(root: string): BlobStore {
+  const durable = new Set<string>()
   return {
     name: 'filesystem',
 
     // All of it happens inside the pipeline: it listens to `bytes` from the first tick, and destroys it when a step fails.
     async put(locator, bytes) {
-      await pipeline(bytes, (chunks: AsyncIterable<Buffer>) => publish(root, locator, chunks))
+      await pipeline(bytes, (chunks: AsyncIterable<Buffer>) => publish(root, durable, locator, chunks))
     },
 
     async get(locator, { start = 0, end = Number.POSITIVE_INFINITY } = {}) {
@@ -84,21 +87,28 @@ function objectPath(root: string, locator: string): string {
 }
 
 /** Temporary file, data to disk, rename, folders to disk: after a crash at any point there is the whole blob or none. */
-async function publish(root: string, locator: string, chunks: AsyncIterable<Buffer>): Promise<void> {
+async function publish(root: string, durable: Set<string>, locator: string, chunks: AsyncIterable<Buffer>): Promise<void> {
   const path = objectPath(root, locator)
   const group = dirname(path)
   const tenant = dirname(group)
   const temporary = join(root, INCOMING, randomUUID())
   let leftover = temporary
   try {
-    await mkdir(dirname(temporary), { recursive: true, mode: DIRECTORY_MODE })
-    await mkdir(group, { recursive: true, mode: DIRECTORY_MODE })
+    if (!durable.has(group)) {
+      await mkdir(dirname(temporary), { recursive: true, mode: DIRECTORY_MODE })
+      await mkdir(group, { recursive: true, mode: DIRECTORY_MODE })
+    }
     await writeDurably(temporary, chunks)
     await rename(temporary, path)
     leftover = path
+    await syncDirectory(group)
+    if (durable.has(group)) return
     // The folders above may be as new as the file. They are synced even when they look old: a concurrent put may have made them a moment ago.
-    for (const folder of [group, tenant, dirname(tenant), root]) await syncDirectory(folder)
+    for (const folder of [tenant, dirname(tenant), root]) await syncDirectory(folder)
+    if (durable.size >= DURABLE_FOLDERS_MAX) durable.clear()
+    durable.add(group)
   } catch (error) {
+    durable.delete(group)
     await rm(leftover, { force: true })
     throw isStorageFull(error) ? new AppError('STORAGE_FULL', undefined, { cause: error }) : error
   }

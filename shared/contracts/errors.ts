@@ -26,6 +26,7 @@ export const ERRORS = {
   NO_TEXT: { status: 422, title: 'The document contains no text', retry: 'poison' },
   PDF_ENCRYPTED: { status: 422, title: 'The PDF needs a password', retry: 'poison' },
   DOCUMENT_UNREADABLE: { status: 422, title: 'The document is damaged or not what it claims to be', retry: 'poison' },
+  ORIGINAL_MISSING: { status: 500, title: 'The stored original of the document is not there', retry: 'poison' },
   EXTRACTION_LIMIT: { status: 422, title: 'Reading the document took more memory, time or output than allowed', retry: 'poison' },
   EXTRACTOR_CRASHED: { status: 500, title: 'The text extractor ended without an answer', retry: 'transient' },
   ATTEMPTS_EXHAUSTED: { status: 500, title: 'The stage was started too often without finishing', retry: 'poison' },

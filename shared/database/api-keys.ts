@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { type ApiKeyCreated, type ApiKeyView, Scope } from '../contracts/access.ts'
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
-import { type Database, type Tx, withSystem } from './connection.ts'
+import { type Database, reachable, type Tx } from './connection.ts'
 
 const SECRET_BYTES = 32
 const KEY_FORMAT = /^greffier_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/
@@ -30,14 +30,10 @@ export async function authenticate(database: Database, apiKey: string): Promise<
   const match = KEY_FORMAT.exec(apiKey)
   if (!match?.[1] || !match[2]) return null
   const id = match[1].replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-  const row = await withSystem(database, (tx) =>
-    tx
-      .selectFrom('api_keys')
-      .select(['tenant_id', 'secret_hash', 'scopes'])
-      .where('id', '=', id)
-      .where('revoked_at', 'is', null)
-      .executeTakeFirst(),
+  const { rows } = await reachable(() =>
+    sql<{ tenant_id: string; secret_hash: Buffer; scopes: string[] }>`SELECT * FROM find_api_key(${id})`.execute(database),
   )
+  const [row] = rows
   const given = hash(match[2])
   if (!row || !timingSafeEqual(row.secret_hash, given)) return null
   return { tenantId: row.tenant_id, keyId: id, scopes: Scope.array().parse(row.scopes) }

@@ -12,11 +12,17 @@ export interface Artifact {
 
 /** Says that something will be written outside PostgreSQL, before it is: what a crash leaves behind is always on this list. Idempotent. */
 export async function registerArtifact(tx: Tx, artifact: Artifact): Promise<void> {
-  await tx
-    .insertInto('artifacts')
-    .values(artifact)
-    .onConflict((conflict) => conflict.columns(['document_id', 'store', 'locator']).doUpdateSet({ erased_at: null }))
-    .execute()
+  await registerArtifacts(tx, [artifact])
+}
+
+/** One statement, whatever their number; no artifact twice. */
+export async function registerArtifacts(tx: Tx, artifacts: readonly Artifact[]): Promise<void> {
+  const column = (name: keyof Artifact) => artifacts.map((artifact) => artifact[name])
+  await sql`
+    INSERT INTO artifacts (tenant_id, document_id, kind, store, locator)
+    SELECT * FROM unnest(${column('tenant_id')}::uuid[], ${column('document_id')}::uuid[], ${column('kind')}::text[], ${column('store')}::text[],
+      ${column('locator')}::text[])
+    ON CONFLICT (document_id, store, locator) DO UPDATE SET erased_at = NULL`.execute(tx)
 }
 
 /** What exists of a document outside PostgreSQL, erased entries included: an erasure looks at every place again. */

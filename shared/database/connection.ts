@@ -3,6 +3,7 @@ import { Pool } from 'pg'
 import { AppError } from '../contracts/errors.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './migrations.ts'
 import type { Tables } from './schema.ts'
+import { thrifty } from './sessions.ts'
 
 export type Database = Kysely<Tables>
 export type Tx = Transaction<Tables>
@@ -10,6 +11,7 @@ export type Tx = Transaction<Tables>
 const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 30_000
 const CONNECTIONS_MAX = 16
+const UUID = /^[0-9a-f-]{36}$/
 
 /** A pool whose every session works as the plain role: without a tenant it sees no rows. Rows are read through withTenant or withSystem only. */
 export function openDatabase(serviceUrl: string, onError: (error: unknown) => void): Database {
@@ -20,7 +22,7 @@ export function openDatabase(serviceUrl: string, onError: (error: unknown) => vo
     max: CONNECTIONS_MAX,
   })
   hearErrors(pool, onError)
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: thrifty(pool) }) })
 }
 
 /**
@@ -32,11 +34,12 @@ export function hearErrors(pool: Pool, onError: (error: unknown) => void): void 
   pool.on('connect', (client) => client.on('error', onError))
 }
 
-/** One transaction that sees one tenant. Throws AppError UNAVAILABLE when PostgreSQL cannot be reached. */
+/** One transaction that sees one tenant, an id of which nothing but the form is trusted. Throws AppError UNAVAILABLE when PostgreSQL cannot be reached. */
 export async function withTenant<Result>(database: Database, tenantId: string, work: (tx: Tx) => Promise<Result>): Promise<Result> {
   return reachable(() =>
     database.transaction().execute(async (tx) => {
-      await sql`SELECT set_config('app.tenant_id', ${tenantId}, true)`.execute(tx)
+      if (!UUID.test(tenantId)) throw new AppError('INTERNAL', 'a tenant id is a UUID')
+      await sql`SET LOCAL app.tenant_id = ${sql.lit(tenantId)}`.execute(tx)
       return work(tx)
     }),
   )
@@ -52,7 +55,8 @@ export async function withSystem<Result>(database: Database, work: (tx: Tx) => P
   )
 }
 
-async function reachable<Result>(work: () => Promise<Result>): Promise<Result> {
+/** For a statement outside a transaction; both of the above use it. Throws AppError UNAVAILABLE when PostgreSQL cannot be reached. */
+export async function reachable<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {
@@ -61,12 +65,15 @@ async function reachable<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** SQLSTATE classes 08 (connection), 57P (operator intervention) and 53 (resources), and what Node and pg say before there is a SQLSTATE. */
+/**
+ * SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources) and 0A000 (migrated under a prepared statement; the connection is
+ * replaced), and what Node and pg say before there is a SQLSTATE.
+ */
 function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof AppError) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
-    /^(08|53|57P)/.test(code) ||
+    /^(08|53|57P|0A000)/.test(code) ||
     /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
     /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)
   )

@@ -8,6 +8,9 @@ import type { Tx } from './connection.ts'
 import type { Tables } from './schema.ts'
 import { scheduleStage, startRevision } from './stages.ts'
 
+/** A further try is for an upload whose duplicate was erased at that very moment. */
+const ACCEPT_TRIES_MAX = 3
+
 export type DocumentRow = Selectable<Tables['documents']>
 
 /** What an erasure destroys with the key: the names that the uploader gave. */
@@ -30,7 +33,7 @@ export interface NewDocument {
  * Takes an uploaded document in: a new row, or what `on_duplicate` wants when the tenant has the same one. Fifty at once end as one document,
  * because the unique index lets one insert through and makes the others wait for its commit.
  */
-export async function acceptDocument(tx: Tx, upload: NewDocument): Promise<UploadAccepted> {
+export async function acceptDocument(tx: Tx, upload: NewDocument, triesLeft = ACCEPT_TRIES_MAX): Promise<UploadAccepted> {
   const { options } = upload
   const copy = options.on_duplicate === 'new'
   const inserted = await tx
@@ -67,6 +70,7 @@ export async function acceptDocument(tx: Tx, upload: NewDocument): Promise<Uploa
     .forUpdate()
     .executeTakeFirst()
   // Erased between the two statements: the upload was in time to be a duplicate, and is now one of nothing.
+  if (!existing && triesLeft > 1) return acceptDocument(tx, upload, triesLeft - 1)
   if (!existing) throw new AppError('UNAVAILABLE', 'the same document was erased at this moment; send it again', { retryAfterSeconds: 1 })
   if (options.on_duplicate === 'return')
     return { document_id: existing.id, revision: existing.revision, status: existing.status, outcome: 'returned' }
@@ -137,7 +141,7 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
     .where('id', '=', documentId)
     .execute()
   await tx.deleteFrom('idempotency').where('document_id', '=', documentId).execute()
-  await scheduleStage(tx, { tenant_id: tenantId, document_id: documentId, revision: row.revision, stage: 'erase' })
+  await scheduleStage(tx, { tenant_id: tenantId, document_id: documentId, revision: row.revision, stage: 'erase' }, { wakeAll: true })
 }
 
 function sealAnnex(keys: DocumentKeys, documentId: string, annex: Annex): Buffer {

@@ -30,6 +30,8 @@ const TENANT_TABLES = [
  */
 export async function migrate(ownerUrl: string, serviceUrl: string): Promise<void> {
   const client = new Client({ connectionString: ownerUrl })
+  // What goes wrong while it works fails the statement; while it is between two, this event would end the process.
+  client.on('error', () => undefined)
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
@@ -248,5 +250,13 @@ const MIGRATIONS = [
   GRANT SELECT ON open_intents TO ${SYSTEM_ROLE};
   GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO ${SYSTEM_ROLE};
   GRANT SELECT (created_at), DELETE ON idempotency TO ${SYSTEM_ROLE};
+  `,
+  // Who is calling is asked before a tenant is known, at every request: this is one statement where a change of role takes a transaction.
+  `
+  CREATE FUNCTION find_api_key(key_id uuid) RETURNS TABLE (tenant_id uuid, secret_hash bytea, scopes text[])
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ${SCHEMA}, pg_temp
+    AS $$ SELECT k.tenant_id, k.secret_hash, k.scopes FROM api_keys k WHERE k.id = key_id AND k.revoked_at IS NULL $$;
+  REVOKE ALL ON FUNCTION find_api_key FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION find_api_key TO ${APP_ROLE};
   `,
 ] as const

@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { Stage, StageJob } from '../contracts/jobs.ts'
 import type { Tx } from './connection.ts'
 
-/** Wakes the dispatcher when the transaction commits; the payload is empty on purpose. */
 export const OUTBOX_CHANNEL = 'greffier_outbox'
 
 export interface DueJob extends Omit<StageJob, 'v'> {
@@ -22,6 +21,10 @@ export async function enqueue(tx: Tx, stage: Stage, job: Omit<StageJob, 'v'>, du
       due_at: sql<Date>`now() + ${dueInMs} * interval '1 millisecond'`,
     })
     .execute()
+}
+
+/** Wakes the dispatchers of all processes when the transaction commits. A process that has one of its own wakes that. */
+export async function wakeDispatchers(tx: Tx): Promise<void> {
   await sql`SELECT pg_notify(${OUTBOX_CHANNEL}, '')`.execute(tx)
 }
 

@@ -1,9 +1,11 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { AppError, type ErrorCode } from '../contracts/errors.ts'
 import { FIRST_STAGE, JOBS, type Stage, type StageJob } from '../contracts/jobs.ts'
 import type { Tx } from './connection.ts'
-import { enqueue } from './outbox.ts'
-import type { StageStatus } from './schema.ts'
+import { enqueue, OUTBOX_CHANNEL } from './outbox.ts'
+import type { StageStatus, Tables } from './schema.ts'
+
+type DocumentRow = Selectable<Tables['documents']>
 
 /** Followers of a document's progress listen here; the payload is the document's id. */
 export const PROGRESS_CHANNEL = 'greffier_progress'
@@ -12,24 +14,28 @@ export type StageKey = Omit<StageJob, 'v'> & { stage: Stage }
 
 /** What `beginStage` decided. `epoch` fences every later write of this start. */
 export type Begun =
-  | { kind: 'run'; epoch: number; starts: number }
+  | { kind: 'run' | 'exhausted'; epoch: number; starts: number; document: DocumentRow }
   | { kind: 'skip'; reason: 'finished' | 'superseded' | 'erased' | 'unknown' }
-  | { kind: 'exhausted'; epoch: number }
+  | { kind: 'open' }
 
-/** Makes a stage due: its row and its outbox row, in the caller's transaction. Doing it again resets the stage. */
-export async function scheduleStage(tx: Tx, key: StageKey, dueInMs = 0): Promise<void> {
+/**
+ * Makes a stage due: its row and its outbox row, in the caller's transaction. Doing it again resets the stage. `wakeAll` is for a process that has no
+ * dispatcher of its own to wake.
+ */
+export async function scheduleStage(tx: Tx, key: StageKey, { wakeAll = false } = {}): Promise<void> {
   const { tenant_id, document_id, revision, stage } = key
-  await tx
-    .insertInto('stages')
-    .values({ tenant_id, document_id, revision, stage, status: 'pending', epoch: 0, starts: 0 })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['document_id', 'revision', 'stage'])
-        .doUpdateSet({ status: 'pending', starts: 0, error_code: null, finished_at: null, queued_at: sql<Date>`now()` }),
+  await sql`
+    WITH due AS (
+      INSERT INTO stages (tenant_id, document_id, revision, stage) VALUES (${tenant_id}, ${document_id}, ${revision}, ${stage})
+      ON CONFLICT (document_id, revision, stage)
+        DO UPDATE SET status = 'pending', starts = 0, error_code = NULL, finished_at = NULL, queued_at = now()
+      RETURNING tenant_id, document_id, revision, stage
+    ), told AS (
+      INSERT INTO outbox (tenant_id, document_id, revision, stage) SELECT tenant_id, document_id, revision, stage FROM due
     )
-    .execute()
-  await enqueue(tx, stage, key, dueInMs)
-  await notifyProgress(tx, document_id)
+    SELECT pg_notify(${PROGRESS_CHANNEL}, document_id::text), CASE WHEN ${wakeAll} THEN pg_notify(${OUTBOX_CHANNEL}, '') END FROM due`.execute(
+    tx,
+  )
 }
 
 /** A revision and its first stage. */
@@ -38,69 +44,86 @@ export async function startRevision(tx: Tx, job: Omit<StageJob, 'v'>, cause: 'up
     .insertInto('revisions')
     .values({ ...job, cause })
     .execute()
-  await scheduleStage(tx, { ...job, stage: FIRST_STAGE })
+  await scheduleStage(tx, { ...job, stage: FIRST_STAGE }, { wakeAll: true })
 }
 
 /**
  * Claims a start: the epoch rises, so that every earlier start of this stage can no longer write. The document's row is locked first, as in every
  * transaction here, against a concurrent erasure; a shared lock would not do, because two that share it and then both write wait for each other.
- * More starts than the table of jobs allows: `exhausted`, whatever ended the earlier ones.
+ * More starts than the table of jobs allows: `exhausted`, whatever ended the earlier ones. An earlier start that has no end is taken over,
+ * or with `takeOver: false` left alone and told as `open`.
  */
-export async function beginStage(tx: Tx, key: StageKey): Promise<Begun> {
-  const document = await tx
-    .selectFrom('documents')
-    .select(['revision', 'erased_at'])
-    .where('id', '=', key.document_id)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  if (!document) return { kind: 'skip', reason: 'unknown' }
-  if (key.stage !== 'erase') {
-    if (document.erased_at) return { kind: 'skip', reason: 'erased' }
-    if (document.revision !== key.revision) return { kind: 'skip', reason: 'superseded' }
-  }
-  const started = await stageRow(tx, key)
-    .set((row) => ({
-      status: 'running' as StageStatus,
-      epoch: row('epoch', '+', 1),
-      starts: row('starts', '+', 1),
-      started_at: sql<Date>`now()`,
-      queued_at: sql<Date>`now()`,
-    }))
-    .where('status', 'in', ['pending', 'running'])
-    .returning(['epoch', 'starts'])
-    .executeTakeFirst()
-  if (!started) return { kind: 'skip', reason: 'finished' }
-  await tx
-    .updateTable('documents')
-    .set({ status: 'processing' })
-    .where('id', '=', key.document_id)
-    .where('status', '=', 'received')
-    .execute()
-  await notifyProgress(tx, key.document_id)
-  return started.starts > JOBS[key.stage].attempts ? { kind: 'exhausted', epoch: started.epoch } : { kind: 'run', ...started }
+export async function beginStage(tx: Tx, key: StageKey, { takeOver = true } = {}): Promise<Begun> {
+  const { document_id, revision, stage } = key
+  const { rows } = await sql<Claimed>`
+    WITH document AS (
+      SELECT * FROM documents WHERE id = ${document_id} FOR NO KEY UPDATE
+    ), started AS (
+      UPDATE stages s SET status = 'running', epoch = epoch + 1, starts = starts + 1, started_at = now(), queued_at = now()
+      FROM document d
+      WHERE s.document_id = d.id AND s.revision = ${revision} AND s.stage = ${stage}
+        AND (s.stage = 'erase' OR (d.erased_at IS NULL AND d.revision = s.revision))
+        AND (s.status = 'pending' OR (s.status = 'running' AND ${takeOver}))
+      RETURNING s.epoch, s.starts
+    ), processing AS (
+      UPDATE documents SET status = 'processing' FROM started WHERE id = ${document_id} AND status = 'received'
+    )
+    SELECT document.*, started.epoch, started.starts, pg_notify(${PROGRESS_CHANNEL}, id::text),
+      (SELECT status FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_status
+    FROM document LEFT JOIN started ON true`.execute(tx)
+  const [row] = rows
+  if (!row) return { kind: 'skip', reason: 'unknown' }
+  const { epoch, starts, stage_status, ...document } = row
+  if (epoch !== null && starts !== null) return { kind: starts > JOBS[stage].attempts ? 'exhausted' : 'run', epoch, starts, document }
+  if (document.erased_at && stage !== 'erase') return { kind: 'skip', reason: 'erased' }
+  if (document.revision !== revision && stage !== 'erase') return { kind: 'skip', reason: 'superseded' }
+  return !takeOver && stage_status === 'running' ? { kind: 'open' } : { kind: 'skip', reason: 'finished' }
 }
+
+/** `stage_status` is what it was before this statement, and by then perhaps no longer: it only chooses between looking again and not. */
+type Claimed = DocumentRow & { epoch: number | null; starts: number | null; stage_status: StageStatus | null }
 
 /**
  * The fence: throws STALE_EPOCH when another start has taken over, the revision is no longer current, or the document was erased.
  * Called first in the transaction of every write, it holds the rows until the commit.
  */
 export async function assertCurrent(tx: Tx, key: StageKey, epoch: number): Promise<void> {
+  const { rows } = await sql<{ live: boolean; epoch: number; status: StageStatus }>`
+    SELECT s.stage = 'erase' OR (d.erased_at IS NULL AND d.revision = s.revision) AS live, s.epoch, s.status
+    FROM documents d JOIN stages s ON s.document_id = d.id
+    WHERE d.id = ${key.document_id} AND s.revision = ${key.revision} AND s.stage = ${key.stage}
+    FOR NO KEY UPDATE OF d FOR UPDATE OF s`.execute(tx)
+  const [stage] = rows
+  if (!stage?.live || stage.epoch !== epoch || stage.status !== 'running') throw new AppError('STALE_EPOCH')
+}
+
+/**
+ * For a start that could not commit: where an erasure is the reason, what this start wrote outside PostgreSQL may be newer than what the erasure
+ * removed. The start is marked as ended and the erasure made due again.
+ */
+export async function giveWay(tx: Tx, key: StageKey, epoch: number): Promise<void> {
   const document = await tx
     .selectFrom('documents')
-    .select(['revision', 'erased_at'])
+    .select('erased_at')
     .where('id', '=', key.document_id)
     .forNoKeyUpdate()
     .executeTakeFirst()
-  const stage = await tx
+  if (!document?.erased_at || key.stage === 'erase') return
+  await stageRow(tx, key)
+    .where('epoch', '=', epoch)
+    .where('status', '=', 'running')
+    .set({ status: 'failed', finished_at: sql<Date>`now()`, error_code: 'DOCUMENT_ERASED' })
+    .execute()
+  const erasure = await tx
     .selectFrom('stages')
-    .select(['epoch', 'status'])
+    .select('revision')
     .where('document_id', '=', key.document_id)
-    .where('revision', '=', key.revision)
-    .where('stage', '=', key.stage)
-    .forUpdate()
+    .where('stage', '=', 'erase')
     .executeTakeFirst()
-  const live = key.stage === 'erase' || (document?.erased_at === null && document.revision === key.revision)
-  if (!live || stage?.epoch !== epoch || stage.status !== 'running') throw new AppError('STALE_EPOCH')
+  if (!erasure) return
+  // It waits for this start's time to be over no longer.
+  await tx.deleteFrom('outbox').where('document_id', '=', key.document_id).where('stage', '=', 'erase').execute()
+  await scheduleStage(tx, { ...key, revision: erasure.revision, stage: 'erase' })
 }
 
 /** Ends a stage well and makes the next one due. Call after `assertCurrent` in the same transaction. */
@@ -108,7 +131,7 @@ export async function completeStage(tx: Tx, key: StageKey): Promise<void> {
   await stageRow(tx, key).set({ status: 'completed', finished_at: sql<Date>`now()`, error_code: null }).execute()
   const next = JOBS[key.stage].next
   if (next) await scheduleStage(tx, { ...key, stage: next })
-  await notifyProgress(tx, key.document_id)
+  else await notifyProgress(tx, key.document_id)
 }
 
 /** Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, everything else as `failed`. */
@@ -143,7 +166,7 @@ export async function postponeStage(
   await notifyProgress(tx, key.document_id)
 }
 
-export async function notifyProgress(tx: Tx, documentId: string): Promise<void> {
+async function notifyProgress(tx: Tx, documentId: string): Promise<void> {
   await sql`SELECT pg_notify(${PROGRESS_CHANNEL}, ${documentId})`.execute(tx)
 }
 

@@ -1,4 +1,5 @@
-import { createPostgresBackend, Queue, runMigrations, Worker } from 'bullmq'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PostgresConnection, PostgresQueueBackend, Queue, runMigrations, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { Client, Pool } from 'pg'
 import { AppError, errorCode } from '../contracts/errors.ts'
@@ -19,6 +20,7 @@ const POSTGRES_CONNECTIONS_MAX = Object.keys(JOBS).length + 11
 /** A 32-bit integer on the PostgreSQL backend. */
 const STALLS_MAX = 1_000_000
 const POSTGRES_SCHEMA = 'bullmq'
+const ASK_AGAIN_MS = 250
 const CONNECT_TIMEOUT_MS = 5_000
 /** An unanswered command this old ends the connection; longer than an idle worker's wait, which is a command as well. */
 const REDIS_SILENCE_MS = 2 * IDLE_WAIT_SECONDS * 1_000
@@ -52,12 +54,38 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
   const connect = { connection: pool }
   return {
     name: 'postgres',
-    openQueue: (stage) => watched(new Queue(stage, { ...connect, ...QUEUE_OPTIONS }, createPostgresBackend as never), onError),
+    openQueue: (stage) => watched(new Queue(stage, { ...connect, ...QUEUE_OPTIONS }, createPacedBackend as never), onError),
     openWorker: (stage, process) =>
-      watched(new Worker(stage, processor(process), { ...connect, ...workerOptions(stage) }, createPostgresBackend as never), onError),
+      watched(new Worker(stage, processor(process), { ...connect, ...workerOptions(stage) }, createPacedBackend as never), onError),
     ping: async () => void (await reach(() => pool.query('SELECT 1'))),
     close: () => pool.end(),
   }
+}
+
+/**
+ * BullMQ looks at its schema when a queue or worker is opened and keeps the answer: one that was opened while the server was away failed for ever, and
+ * such a worker asked again without ever yielding, so that its process heard no signal. The schema was migrated above; there is nothing to look at.
+ */
+class MigratedConnection extends PostgresConnection {
+  override waitUntilReady(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** A worker whose question fails asks again at once, unless the connection was refused. */
+class PacedBackend extends PostgresQueueBackend {
+  override async moveToActive(...question: Parameters<PostgresQueueBackend['moveToActive']>) {
+    try {
+      return await super.moveToActive(...question)
+    } catch (error) {
+      await sleep(ASK_AGAIN_MS)
+      throw error
+    }
+  }
+}
+
+function createPacedBackend(name: string, options: ConstructorParameters<typeof PostgresQueueBackend>[2]): PostgresQueueBackend {
+  return new PacedBackend(new MigratedConnection(options.connection as never), name, options, true)
 }
 
 /** Redis or Valkey through ioredis. */
@@ -122,6 +150,8 @@ function watched<Emitter extends { on(event: 'error', heard: (error: Error) => v
 
 async function migrateQueues(ownerUrl: string): Promise<void> {
   const client = new Client({ connectionString: ownerUrl })
+  // What goes wrong while it works fails the statement; while it is between two, this event would end the process.
+  client.on('error', () => undefined)
   await client.connect()
   try {
     await runMigrations(client as never, POSTGRES_SCHEMA)

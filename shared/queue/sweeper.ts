@@ -6,7 +6,7 @@ import { forgetArtifact, listOrphans } from '../database/artifacts.ts'
 import { type Database, type Tx, withSystem, withTenant } from '../database/connection.ts'
 import { closeAbandonedIntents } from '../database/events.ts'
 import { forgetOldKeys } from '../database/idempotency.ts'
-import { OUTBOX_CHANNEL } from '../database/outbox.ts'
+import { wakeDispatchers } from '../database/outbox.ts'
 import { errorFields, type Log } from '../runtime/log.ts'
 
 /** "swp" in ASCII: one sweeper at a time over all processes. */
@@ -90,7 +90,7 @@ async function repeatLostJobs(tx: Tx): Promise<void> {
       RETURNING tenant_id, document_id, revision, stage
     )
     INSERT INTO outbox (tenant_id, document_id, revision, stage) SELECT tenant_id, document_id, revision, stage FROM lost`.execute(tx)
-  if (repeated.numAffectedRows) await sql`SELECT pg_notify(${OUTBOX_CHANNEL}, '')`.execute(tx)
+  if (repeated.numAffectedRows) await wakeDispatchers(tx)
 }
 
 async function listAbandonedIntents(tx: Tx): Promise<{ tenant_id: string; ids: string[] }[]> {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { FaultAt } from './faults.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -57,6 +58,7 @@ const Environment = z.object({
   OPENAI_DECLARED_ON: z.iso.date().optional(),
   POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
+  FAULT_AT: FaultAt.optional(),
 })
 
 export type Config = z.infer<typeof Environment>

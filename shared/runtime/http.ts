@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyBaseLogger } from 'fastify'
@@ -55,6 +55,8 @@ export async function createHttpServer({ title, log, metrics, ready }: HttpOptio
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: () => newId(),
     forceCloseConnections: 'idle',
+    // Its own answer would not be one of ours; see below.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error, request, reply) => sendProblem(toAppError(error), error, request, reply, log),
     clientErrorHandler: refuseConnection,
@@ -69,7 +71,17 @@ export async function createHttpServer({ title, log, metrics, ready }: HttpOptio
     if (wrongMethod) reply.header('allow', methods.join(', '))
     sendProblem(new AppError(wrongMethod ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND'), null, request, reply, log)
   })
+  // Whoever asks before it sends its body (Expect: 100-continue) is told to go on when somebody is about to read it: a refusal costs it no byte.
+  server.server.on('checkContinue', (request, response) => server.server.emit('request', request, response))
+  server.addHook('preParsing', async (request, reply) => {
+    if (/^100-continue$/i.test(request.headers.expect ?? '')) reply.raw.writeContinue()
+  })
+  let stopping = false
+  server.addHook('onRequest', async () => {
+    if (stopping) throw new AppError('UNAVAILABLE', 'this server is stopping', { retryAfterSeconds: 1 })
+  })
   server.addHook('preClose', async () => {
+    stopping = true
     const timer = setTimeout(() => server.server.closeAllConnections(), CLOSE_MS)
     server.server.once('close', () => clearTimeout(timer))
   })
@@ -118,9 +130,18 @@ function sendProblem(known: AppError, thrown: unknown, request: FastifyRequest, 
   if (known.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer')
   reply.status(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify)
   if (request.raw.complete) return void reply.send(problem)
-  // Closing a connection while the client still sends resets it, and the client never reads why: so the rest is read, within bounds, and dropped.
-  reply.header('connection', 'close')
-  void drain(request.raw).then(() => reply.send(problem))
+  const body = Buffer.from(JSON.stringify(problem))
+  reply.header('connection', 'close').header('content-length', String(body.length))
+  void reply.send(Readable.from(answerAndDrain(body, request.raw), { objectMode: false }))
+}
+
+/**
+ * The answer goes out at once, for a client that looks before it has sent everything. Closing the connection while it still sends would reset it, and a
+ * client that does not look would never read why: so the rest is read, within bounds, and dropped.
+ */
+async function* answerAndDrain(answer: Buffer, request: IncomingMessage): AsyncGenerator<Buffer> {
+  yield answer
+  await drain(request)
 }
 
 /** What Node refuses before there is a request: something that is not HTTP, headers that are too large, a body that came too slowly. */

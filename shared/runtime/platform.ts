@@ -15,6 +15,7 @@ import type { SearchStore } from '../search/port.ts'
 import { createQdrantSearch } from '../search/qdrant.ts'
 import { createSqliteSearch } from '../search/sqlite.ts'
 import type { Config } from './config.ts'
+import { createReach, type Reach } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { loadPolicy, loadRegister } from './policy-files.ts'
@@ -35,6 +36,7 @@ export interface Platform {
   embedder: Embedder
   metrics: Metrics
   log: Log
+  reach: Reach
   /** Throws AppError UNAVAILABLE naming what does not answer. */
   ready(): Promise<void>
   close(): Promise<void>
@@ -84,6 +86,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),
     log,
+    reach: createReach(config.FAULT_AT),
     ready: async () => {
       await withSystem(database, (tx) => tx.selectNoFrom((row) => row.lit(1).as('one')).execute())
       await backend.ping()

@@ -26,23 +26,6 @@ describe('the same upload twice', () => {
     expect(await greffier.json(`/v1/documents/${first.document_id}`)).toMatchObject({ file_name: 'a.txt' })
   })
 
-  test('and fifty at once are one document, with one original', async () => {
-    const body = uniqueText()
-    const before = await originals()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => greffier.upload(body)))
-    expect(new Set(answers.map((answer) => answer.document_id)).size).toBe(1)
-    expect(answers.filter((answer) => answer.outcome === 'created')).toHaveLength(1)
-    expect(answers.filter((answer) => answer.outcome === 'returned')).toHaveLength(49)
-    const [answer] = answers
-    await greffier.settled(answer?.document_id ?? '')
-    expect((await originals()) - before).toBe(1)
-    expect((await greffier.blobs()).incoming).toEqual([])
-    expect(
-      await greffier.rows(`SELECT 1 FROM artifacts a WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = a.document_id)`),
-    ).toEqual([])
-    expect((await greffier.record(answer?.document_id ?? '')).filter((event) => event.step === 'upload')).toHaveLength(1)
-  })
-
   test('fifty at once as versions are one document with fifty revisions, of which the last is served', async () => {
     const body = uniqueText()
     const answers = await Promise.all(Array.from({ length: 50 }, () => greffier.upload(body, { on_duplicate: 'version' })))
@@ -127,14 +110,6 @@ describe('an Idempotency-Key', () => {
     const before = await originals()
     expect(await greffier.upload(body, { on_duplicate: 'new' }, keyed('order-1'))).toEqual(first)
     expect(await originals()).toBe(before)
-  })
-
-  test('sent twenty times at once makes one document', async () => {
-    const body = uniqueText()
-    const before = await originals()
-    const answers = await Promise.all(Array.from({ length: 20 }, () => greffier.upload(body, { on_duplicate: 'new' }, keyed('order-2'))))
-    expect(new Set(answers.map((answer) => answer.document_id)).size).toBe(1)
-    expect((await originals()) - before).toBe(1)
   })
 
   test.each([

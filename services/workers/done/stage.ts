@@ -6,10 +6,11 @@ import type { StageHandler } from '../stage.ts'
 /** The new revision is live: what the earlier ones left in the stores goes, and the document is completed. */
 export function createDone({ search }: { search: SearchStore }): StageHandler {
   return async ({ key }) => {
-    await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id, beforeRevision: key.revision })
+    const earlier = key.revision > 1
+    if (earlier) await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id, beforeRevision: key.revision })
     return {
       write: async (tx) => {
-        await deleteContent(tx, key.document_id, key.revision)
+        if (earlier) await deleteContent(tx, key.document_id, key.revision)
         await tx
           .updateTable('revisions')
           .set({ completed_at: sql<Date>`now()` })

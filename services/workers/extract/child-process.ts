@@ -11,13 +11,20 @@ export interface Exit {
   signal: NodeJS.Signals | null
 }
 
+/** A message, or: `too_much` once more than allowed came, `invalid` for a line that is no message, `exited` when the process is gone. */
+export type ChildEvent = Message | { kind: 'too_much' } | { kind: 'invalid' } | { kind: 'exited'; exit: Exit }
+
 export interface Child {
   readonly pid: number
-  /** True once it waits for its document, false when it ended before. */
+  /** True once it waits for a document, false when it ended before. */
   readonly ready: Promise<boolean>
   readonly exited: Promise<Exit>
-  /** Calls back for every message after `ready`: `invalid` for a line that is none, `too_much` once more than `bytesMax` came. */
-  listen(bytesMax: number, onMessage: (message: Message | 'too_much' | 'invalid') => void): void
+  /** False once it ended, was killed, or spoke without being asked. */
+  isUsable(): boolean
+  /** Calls back for everything that it says until `expectSilence`, which may be `bytesMax` long. */
+  listen(bytesMax: number, onEvent: (event: ChildEvent) => void): void
+  /** From now on, and so since it was ready, a single byte of it ends it. */
+  expectSilence(): void
   /** Sends one frame (frames.ts), none for no bytes. Resolves once there is room for more, or the child has ended. */
   write(payload: Uint8Array): Promise<void>
   endDocument(): void
@@ -27,40 +34,56 @@ export interface Child {
 /** Starts one sandboxed child: an empty environment, three pipes of which the one for errors leads nowhere, because a stack trace may quote the document. */
 export function startChild(sandbox: Sandbox): Child {
   const child = spawn(sandbox.command, sandbox.arguments, { stdio: ['pipe', 'pipe', 'ignore'], env: {}, cwd: '/' })
+  const kill = () => {
+    child.kill('SIGKILL')
+  }
+  // Writing to a child that ended fails with EPIPE; `exited` tells why, and tells it better.
+  child.stdin.on('error', kill)
+
+  const ready = Promise.withResolvers<boolean>()
+  const startTimer = setTimeout(kill, START_MS_MAX)
+  let ended: Exit | undefined
+  let bytesLeft = Number.POSITIVE_INFINITY
+  let onEvent = (event: ChildEvent) => {
+    clearTimeout(startTimer)
+    if (event.kind !== 'ready') return kill()
+    expectSilence()
+    ready.resolve(true)
+  }
+  const expectSilence = () => {
+    bytesLeft = 0
+    onEvent = kill
+  }
+  const lines = createLineReader((line) => onEvent(parseMessage(line)))
+  child.stdout.on('data', (bytes: Buffer) => {
+    bytesLeft -= bytes.length
+    if (bytesLeft < 0) return onEvent({ kind: 'too_much' })
+    lines.read(bytes)
+    // Whole lines behind the last message have met `kill`, the beginning of one has not.
+    if (onEvent === kill && lines.hasRest()) kill()
+  })
   const exited = new Promise<Exit>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal }))
     child.once('error', () => resolve({ code: null, signal: null }))
   })
-  // Writing to a child that ended fails with EPIPE; `exited` tells why, and tells it better.
-  child.stdin.on('error', () => child.kill('SIGKILL'))
-
-  const ready = Promise.withResolvers<boolean>()
-  const startTimer = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX)
-  let bytesLeft = Number.POSITIVE_INFINITY
-  let onMessage: (message: Message | 'too_much' | 'invalid') => void = (message) => {
-    clearTimeout(startTimer)
-    if (typeof message === 'object' && message.kind === 'ready') ready.resolve(true)
-    else child.kill('SIGKILL')
-  }
-  const readLines = createLineReader((line) => onMessage(parseMessage(line)))
-  child.stdout.on('data', (bytes: Buffer) => {
-    bytesLeft -= bytes.length
-    if (bytesLeft < 0) onMessage('too_much')
-    else readLines(bytes)
-  })
-  exited.then(() => {
+  exited.then((exit) => {
+    ended = exit
     clearTimeout(startTimer)
     ready.resolve(false)
+    onEvent({ kind: 'exited', exit })
   })
 
   return {
     pid: child.pid ?? 0,
     ready: ready.promise,
     exited,
+    isUsable: () => ended === undefined && !child.killed && child.exitCode === null && child.signalCode === null,
     listen(bytesMax, listener) {
       bytesLeft = bytesMax
-      onMessage = listener
+      onEvent = listener
+      if (ended) listener({ kind: 'exited', exit: ended })
     },
+    expectSilence,
     async write(payload) {
       if (payload.length === 0) return
       child.stdin.cork()
@@ -72,31 +95,38 @@ export function startChild(sandbox: Sandbox): Child {
     endDocument() {
       child.stdin.write(END_OF_DOCUMENT)
     },
-    kill() {
-      child.kill('SIGKILL')
-    },
+    kill,
   }
 }
 
-function createLineReader(onLine: (line: string) => void): (bytes: Buffer) => void {
+interface LineReader {
+  read(bytes: Buffer): void
+  /** Whether a line has begun and not ended. */
+  hasRest(): boolean
+}
+
+function createLineReader(onLine: (line: string) => void): LineReader {
   let parts: Buffer[] = []
-  return (bytes) => {
-    let rest = bytes
-    for (let end = rest.indexOf(0x0a); end !== -1; end = rest.indexOf(0x0a)) {
-      parts.push(rest.subarray(0, end))
-      onLine(Buffer.concat(parts).toString())
-      parts = []
-      rest = rest.subarray(end + 1)
-    }
-    if (rest.length > 0) parts.push(rest)
+  return {
+    read(bytes) {
+      let rest = bytes
+      for (let end = rest.indexOf(0x0a); end !== -1; end = rest.indexOf(0x0a)) {
+        parts.push(rest.subarray(0, end))
+        onLine(Buffer.concat(parts).toString())
+        parts = []
+        rest = rest.subarray(end + 1)
+      }
+      if (rest.length > 0) parts.push(rest)
+    },
+    hasRest: () => parts.length > 0,
   }
 }
 
-function parseMessage(line: string): Message | 'invalid' {
+function parseMessage(line: string): ChildEvent {
   try {
     return Message.parse(JSON.parse(line))
   } catch {
     // Not logged: what the child wrote may be the document.
-    return 'invalid'
+    return { kind: 'invalid' }
   }
 }

@@ -2,9 +2,8 @@ import type { Readable } from 'node:stream'
 import type { MediaType } from '../../../shared/contracts/document.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
-import type { Task } from './child/entry.ts'
-import { type Child, type Exit, startChild } from './child-process.ts'
-import { watchMemory } from './memory-watch.ts'
+import { converse, type Limits, type Outcome } from './conversation.ts'
+import { createPool, type PoolBounds, type Reader } from './pool.ts'
 import { createSandbox } from './sandbox.ts'
 
 export interface ExtractorOptions {
@@ -19,108 +18,122 @@ export interface ExtractorOptions {
   warm: number
   /** Told once, at the start, what holds less than it should. */
   onNotice?: (notice: string) => void
+  /** When a child that has read a document is kept for the next one. */
+  reuse?: Partial<Omit<PoolBounds, 'warm'>>
   /** False leaves memory to the parent's watch even where the kernel could hold it. For tests of that way. */
   systemLimits?: boolean
+  /** What runs in the child (a file URL). For tests with a reader that misbehaves. */
+  entry?: URL
+}
+
+export interface SourceDocument {
+  tenantId: string
+  mediaType: MediaType
+  /** Its bytes once more: asked for at most once. */
+  reopen: () => Promise<Readable>
 }
 
 export interface Extractor {
   /**
-   * The pages of one document, read from `source` in a process of its own that is gone when this settles. `source` is always destroyed.
-   * Throws AppError PDF_ENCRYPTED, DOCUMENT_UNREADABLE, EXTRACTION_LIMIT or EXTRACTOR_CRASHED; the error of `source`; the reason of `signal`.
+   * The pages of one document, read from `source` in a sandboxed process that reads for no other tenant. It is gone when this settles, unless it read the
+   * document without any fault and is kept for the tenant's next one. A process that has read other documents never decides that one fails: a fresh
+   * process reads it again, from `reopen`, and has the last word. `source` is always destroyed.
+   * Throws AppError PDF_ENCRYPTED, DOCUMENT_UNREADABLE, EXTRACTION_LIMIT or EXTRACTOR_CRASHED; the error of the source; the reason of `signal`.
    * Runs as many at once as are asked for: the caller bounds them.
    */
-  extract(source: Readable, mediaType: MediaType, signal: AbortSignal): Promise<Page[]>
+  extract(source: Readable, document: SourceDocument, signal: AbortSignal): Promise<Page[]>
   /** Ends every child; documents being read fail with UNAVAILABLE. */
   close(): Promise<void>
 }
 
-type Limits = Required<Omit<ExtractorOptions, 'onNotice' | 'systemLimits'>> & { memoryHeld: boolean }
-
 const MEMORY_BYTES_MAX = 700_000_000
-const START_ATTEMPTS_MAX = 2
+/** Why a child may go on reading, and for whom: docs/decisions/0007-an-extractor-reads-several-documents-of-one-tenant.md. */
+const REUSE: Omit<PoolBounds, 'warm'> = {
+  idleChildrenMax: 4,
+  idleMs: 30_000,
+  documentsMax: 500,
+  processorMsMax: 30_000,
+  residentBytesMax: 250_000_000,
+}
+/** Of a document that is not the first of its child. One that needs longer gets its whole time in a fresh one, and both together stay below the stage's timeout. */
+const FURTHER_WALL_CLOCK_MS_MAX = 10_000
 /** Threads of V8 spend processor time beside the wall clock. */
 const CPU_PER_WALL_CLOCK = 4
 const CPU_SECONDS_START = 10
-/** JSON in UTF-8 takes at most three bytes for a code unit of clean text, and this much around a page. */
-const BYTES_PER_CHARACTER_MAX = 3
-const BYTES_PER_PAGE_MAX = 200
-/** V8, and C++ without memory, end the process themselves; the last one is the kernel's for processor time. */
-const EXHAUSTION_SIGNALS: readonly (NodeJS.Signals | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGXCPU']
-const ABORT_EXIT_CODE = 134
 
 export function createExtractor(options: ExtractorOptions): Extractor {
-  const { onNotice, systemLimits = true, memoryBytesMax = MEMORY_BYTES_MAX, ...rest } = options
-  const cpuSecondsMax = Math.ceil(options.wallClockMs / 1_000) * CPU_PER_WALL_CLOCK + CPU_SECONDS_START
-  const sandbox = createSandbox(new URL('./child/entry.ts', import.meta.url), { memoryBytesMax, cpuSecondsMax }, systemLimits)
-  const limits: Limits = { ...rest, memoryBytesMax, memoryHeld: sandbox.memoryHeld }
-  if (!limits.memoryHeld)
-    onNotice?.(
+  const { memoryBytesMax = MEMORY_BYTES_MAX, systemLimits = true, entry = new URL('./child/entry.ts', import.meta.url) } = options
+  const bounds: PoolBounds = { ...REUSE, ...options.reuse, warm: options.warm }
+  // The kernel counts the whole life of a child: what it may have computed before its last document, and that one.
+  const cpuSecondsMax =
+    Math.ceil(bounds.processorMsMax / 1_000) + Math.ceil(options.wallClockMs / 1_000) * CPU_PER_WALL_CLOCK + CPU_SECONDS_START
+  const sandbox = createSandbox(entry, { memoryBytesMax, cpuSecondsMax }, systemLimits)
+  const { wallClockMs, textCharactersMax, pagesMax } = options
+  const limits: Limits = { memoryBytesMax, memoryHeld: sandbox.memoryHeld, wallClockMs, textCharactersMax, pagesMax }
+  const furtherLimits: Limits = { ...limits, wallClockMs: Math.min(wallClockMs, FURTHER_WALL_CLOCK_MS_MAX) }
+  if (!sandbox.memoryHeld)
+    options.onNotice?.(
       'no prlimit (util-linux) that works here: the memory of text extraction is watched every 100 ms instead of held by the kernel',
     )
 
-  const waiting: Child[] = []
-  const alive = new Set<Child>()
+  const pool = createPool(sandbox, bounds)
   const closing = new AbortController()
-  refill()
-  return { extract, close }
+  return {
+    extract,
+    close() {
+      closing.abort(new AppError('UNAVAILABLE', 'the extractor is closing'))
+      return pool.close()
+    },
+  }
 
-  async function extract(source: Readable, mediaType: MediaType, signal: AbortSignal): Promise<Page[]> {
+  async function extract(source: Readable, document: SourceDocument, signal: AbortSignal): Promise<Page[]> {
+    const used = pool.takeUsed(document.tenantId)
+    if (used) {
+      const outcome = await read(source, document.mediaType, furtherLimits, async () => used, signal)
+      if (outcome.kind === 'read') return outcome.pages
+    }
+    const unread = used ? await document.reopen() : source
+    const outcome = await read(unread, document.mediaType, limits, (over) => pool.takeFresh(document.tenantId, over), signal)
+    if (outcome.kind === 'failed') throw outcome.error
+    return outcome.pages
+  }
+
+  async function read(
+    source: Readable,
+    mediaType: MediaType,
+    documentLimits: Limits,
+    take: (over: AbortSignal) => Promise<Reader>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const over = new AbortController()
     // From the start, because a source may fail while a child is still starting; and for good, because it may fail twice.
     source.on('error', (error) => over.abort(error))
     const forget = [follow(signal, over), follow(closing.signal, over)]
     try {
-      const child = await takeReady(over.signal)
-      try {
-        return await converse(child, source, mediaType, limits, over.signal)
-      } finally {
-        child.kill()
-        await child.exited
-      }
+      return await readWith(await take(over.signal), source, mediaType, documentLimits, over.signal)
     } finally {
       source.destroy()
       for (const stop of forget) stop()
     }
   }
 
-  /** A child that ends before it has seen the document does so for reasons of its own: another one is tried before giving up. */
-  async function takeReady(over: AbortSignal): Promise<Child> {
-    // All that wait may have been killed: they don't count against those that are started for this document.
-    for (let attempt = 1; attempt <= limits.warm + START_ATTEMPTS_MAX; attempt++) {
+  async function readWith(
+    reader: Reader,
+    source: Readable,
+    mediaType: MediaType,
+    documentLimits: Limits,
+    over: AbortSignal,
+  ): Promise<Outcome> {
+    let clean = false
+    try {
       over.throwIfAborted()
-      const child = waiting.shift() ?? start()
-      refill()
-      over.addEventListener('abort', child.kill, { once: true })
-      const ready = await child.ready
-      over.removeEventListener('abort', child.kill)
-      if (ready && !over.aborted) return child
-      child.kill()
-      await child.exited
+      const outcome = await converse(reader.child, source, mediaType, documentLimits, over)
+      clean = outcome.kind === 'read'
+      return outcome
+    } finally {
+      if (clean) await pool.giveBack(reader)
+      else await pool.end(reader)
     }
-    over.throwIfAborted()
-    throw new AppError('EXTRACTOR_CRASHED', 'the extractor process did not start')
-  }
-
-  function refill(): void {
-    while (waiting.length < limits.warm && !closing.signal.aborted) waiting.push(start())
-  }
-
-  function start(): Child {
-    const child = startChild(sandbox)
-    alive.add(child)
-    child.exited.then(() => {
-      alive.delete(child)
-      // Not replaced before the next document asks: what cannot start here would be started for ever.
-      const index = waiting.indexOf(child)
-      if (index !== -1) waiting.splice(index, 1)
-    })
-    return child
-  }
-
-  async function close(): Promise<void> {
-    closing.abort(new AppError('UNAVAILABLE', 'the extractor is closing'))
-    for (const child of alive) child.kill()
-    await Promise.all([...alive].map((child) => child.exited))
   }
 }
 
@@ -129,64 +142,4 @@ function follow(signal: AbortSignal, over: AbortController): () => void {
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   return () => signal.removeEventListener('abort', abort)
-}
-
-/** Hands the document over and collects its pages. The child is not trusted: what it says is checked and bounded again here. */
-function converse(child: Child, source: Readable, mediaType: MediaType, limits: Limits, over: AbortSignal): Promise<Page[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Page[]>()
-  const stops: (() => void)[] = []
-  const pages: Page[] = []
-  let characters = 0
-
-  const abort = () => reject(over.reason)
-  over.addEventListener('abort', abort, { once: true })
-  stops.push(() => over.removeEventListener('abort', abort))
-  child.exited.then((exit) => reject(exitError(exit, limits)))
-  if (!limits.memoryHeld) stops.push(watchMemory(child.pid, limits.memoryBytesMax, () => reject(limitError('memory', limits))))
-
-  child.listen(limits.textCharactersMax * BYTES_PER_CHARACTER_MAX + limits.pagesMax * BYTES_PER_PAGE_MAX, (message) => {
-    if (message === 'too_much') return reject(limitError('output', limits))
-    if (message === 'invalid' || message.kind === 'ready')
-      return reject(new AppError('EXTRACTOR_CRASHED', 'the extractor process broke its protocol'))
-    if (message.kind === 'failed') return reject(new AppError(message.code))
-    if (message.kind === 'page') {
-      pages.push(message.page)
-      characters += message.page.text.length
-      if (characters > limits.textCharactersMax || pages.length > limits.pagesMax) reject(limitError('output', limits))
-      return
-    }
-    const inOrder = pages.every((page, index) => page.number === index + 1)
-    if (inOrder && message.pages === pages.length) resolve(pages)
-    else reject(new AppError('EXTRACTOR_CRASHED', 'the extractor process lost pages'))
-  })
-
-  handOver(child, source, { media_type: mediaType, text_characters_max: limits.textCharactersMax, pages_max: limits.pagesMax }).then(() => {
-    const clock = setTimeout(() => reject(limitError('time', limits)), limits.wallClockMs)
-    stops.push(() => clearTimeout(clock))
-  }, reject)
-  return promise.finally(() => {
-    for (const stop of stops) stop()
-  })
-}
-
-async function handOver(child: Child, source: Readable, task: Task): Promise<void> {
-  await child.write(Buffer.from(JSON.stringify(task)))
-  for await (const chunk of source) await child.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
-  child.endDocument()
-}
-
-function exitError(exit: Exit, limits: Limits): AppError {
-  const exhausted = EXHAUSTION_SIGNALS.includes(exit.signal) || exit.code === ABORT_EXIT_CODE
-  if (exhausted && exit.signal !== null) return limitError(exit.signal === 'SIGXCPU' ? 'time' : 'memory', limits)
-  if (exhausted) return limitError('memory', limits)
-  return new AppError('EXTRACTOR_CRASHED', `the extractor process ended with ${exit.signal ?? `exit code ${exit.code}`}`)
-}
-
-function limitError(what: 'memory' | 'time' | 'output', limits: Limits): AppError {
-  const bounds = {
-    memory: `more than ${limits.memoryBytesMax} bytes of memory`,
-    time: `longer than ${limits.wallClockMs} ms`,
-    output: `more than ${limits.textCharactersMax} characters or ${limits.pagesMax} pages`,
-  }
-  return new AppError('EXTRACTION_LIMIT', bounds[what])
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Page } from '../../../shared/contracts/extraction.ts'
 
-/** What a child answers, one JSON line each: `ready` once it has imported everything, then its pages in order and `done`, or `failed`. */
+/** What a child says, one JSON line each: `ready` once it has imported everything, then for each document its pages in order and `done`, or `failed`. */
 export const Message = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
   z.strictObject({ kind: z.literal('page'), page: Page }),

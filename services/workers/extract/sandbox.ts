@@ -19,7 +19,8 @@ export interface Sandbox {
   memoryHeld: boolean
 }
 
-/** What reads the documents. Everything that they depend on can be read too, and nothing else. */
+/** What runs in a child, and what it reads the documents with. Everything that those depend on can be read too, and nothing else. */
+const CHILD_FOLDER = fileURLToPath(new URL('./child/', import.meta.url))
 const PARSERS = ['pdf-parse', 'html-to-text']
 /** A native addon for drawing, 30 MB: addons are refused, so there is no use in reading it. */
 const NOT_GRANTED = new Set(['@napi-rs/canvas'])
@@ -31,7 +32,7 @@ const CODE_RANGE_BYTES = 536_870_912
 const TOOL_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin']
 
 /**
- * The command line that runs `entry` (a file URL) with its own folder and the parsers as the only files it can read, and without network, children,
+ * The command line that runs `entry` (a file URL) with its own folder, the readers' and the parsers' as the only files it can read, and without network, children,
  * workers, addons or writing: Node's permission model. Memory is held by the kernel (RLIMIT_DATA through util-linux `prlimit`; RLIMIT_AS would keep
  * Node from starting, and V8's own limits do not count buffers), and the kernel kills it when its parent dies (`setpriv --pdeathsig`).
  */
@@ -44,10 +45,10 @@ export function createSandbox(entry: URL, limits: SandboxLimits, systemLimits: b
 
 function nodeArguments(entry: URL, limits: SandboxLimits): string[] {
   const path = realpathSync(fileURLToPath(entry))
-  const folders = [dirname(path), ...packageFolders()]
+  const folders = new Set([dirname(path), dirname(realpathSync(CHILD_FOLDER) + sep), ...packageFolders()])
   return [
     '--permission',
-    ...folders.map((folder) => `--allow-fs-read=${folder}${sep}`),
+    ...[...folders].map((folder) => `--allow-fs-read=${folder}${sep}`),
     `--max-old-space-size=${Math.floor((limits.memoryBytesMax * HEAP_SHARE) / 1_048_576)}`,
     '--disallow-code-generation-from-strings',
     '--disable-warning=ExperimentalWarning',

@@ -5,8 +5,10 @@ import type { Extractor } from './extractor.ts'
 /** Bytes → pages. A document without any text keeps its (empty) pages with their reasons, and fails as NO_TEXT. */
 export function createExtract({ vault, extractor }: StageServices & { extractor: Extractor }): StageHandler {
   return async ({ key, document, tenantKeys, signal }) => {
-    const { keys, plain } = await vault.read({ tenantKey: tenantKeys.documents, tenantId: key.tenant_id, documentId: key.document_id })
-    const pages = await extractor.extract(plain, document.media_type, signal)
+    const original = { tenantKey: tenantKeys.documents, tenantId: key.tenant_id, documentId: key.document_id }
+    const { keys, plain } = await vault.read(original)
+    const reopen = async () => (await vault.read(original)).plain
+    const pages = await extractor.extract(plain, { tenantId: key.tenant_id, mediaType: document.media_type, reopen }, signal)
     const readable = pages.some((page) => page.method !== 'no_text')
     return {
       write: (tx) => replacePages(tx, key, keys, pages),

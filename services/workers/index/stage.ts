@@ -4,9 +4,10 @@ import type { Page } from '../../../shared/contracts/extraction.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
 import { registerArtifact } from '../../../shared/database/artifacts.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { readPages, replaceChunks } from '../../../shared/database/content.ts'
+import { type RevisionKey, readPages, replaceChunks } from '../../../shared/database/content.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
+import type { Reach } from '../../../shared/runtime/faults.ts'
 import type { Point, SearchStore } from '../../../shared/search/port.ts'
 import { hashTokens, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
@@ -19,10 +20,12 @@ const CHUNKS_PER_TURN = 32
 interface IndexServices extends StageServices {
   embedder: Embedder
   search: SearchStore
+  reach: Reach
 }
 
 /** Pages → chunks → vectors and token hashes, counted in the search store before the document is called indexed. */
-export function createIndex({ database, vault, embedder, search }: IndexServices): StageHandler {
+export function createIndex(services: IndexServices): StageHandler {
+  const { database, vault, embedder, search, reach } = services
   return async (run) => {
     const { key, document, tenantKeys, signal } = run
     const keys = await openKeys(vault, run)
@@ -46,8 +49,8 @@ export function createIndex({ database, vault, embedder, search }: IndexServices
         locator: key.document_id,
       })
     })
-    await search.replace(key, points)
-    const counted = await search.count(key)
+    reach('index:registered', key.document_id)
+    const counted = await store(services, key, points)
     if (counted !== points.length) throw new AppError('INDEX_INCOMPLETE', `${counted} of ${points.length} points`)
     return {
       write: async (tx) => {
@@ -60,6 +63,28 @@ export function createIndex({ database, vault, embedder, search }: IndexServices
         stores: [{ store: search.name, kind: vectors ? 'points' : 'points_without_vectors', remaining: counted }],
       },
     }
+  }
+}
+
+/**
+ * Writes the points and counts them. Where a newer revision has become the live one meanwhile, its `done` may have removed what there was of this one
+ * before this was written, and nobody would look again.
+ */
+async function store({ database, search }: IndexServices, key: RevisionKey, points: readonly Point[]): Promise<number> {
+  try {
+    await search.replace(key, points)
+    return await search.count(key)
+  } finally {
+    const { tenant_id, document_id } = key
+    const live = await withTenant(database, tenant_id, (tx) =>
+      tx
+        .selectFrom('documents')
+        .select('live_revision')
+        .where('id', '=', document_id)
+        .where('live_revision', '>', key.revision)
+        .executeTakeFirst(),
+    )
+    if (live?.live_revision) await search.remove({ tenant_id, document_id, beforeRevision: live.live_revision })
   }
 }
 

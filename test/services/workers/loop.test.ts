@@ -14,6 +14,7 @@ import type { Tenants } from '../../../shared/database/tenants.ts'
 import { openPostgresQueues, openRedisQueues } from '../../../shared/queue/backend.ts'
 import { startDispatcher } from '../../../shared/queue/dispatcher.ts'
 import { openPublisher } from '../../../shared/queue/publish.ts'
+import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { createMetrics } from '../../../shared/runtime/metrics.ts'
 import { handQueue } from '../../support/hand-queue.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -350,7 +351,7 @@ test.each(['PostgreSQL', 'Redis'] as const)(
     const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
     const [one, two] = [await open(), await open()]
     const publisher = openPublisher(two)
-    const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log })
+    const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, reach: NO_FAULTS })
     onTestFinished(async () => {
       await dispatcher.close()
       await publisher.close()
@@ -412,7 +413,14 @@ function start(
 }
 
 function services() {
-  return { database: bench.database, tenants: bench.tenants, log: recordingLog().log, metrics: createMetrics() }
+  return {
+    database: bench.database,
+    tenants: bench.tenants,
+    log: recordingLog().log,
+    metrics: createMetrics(),
+    reach: NO_FAULTS,
+    onDue: () => undefined,
+  }
 }
 
 /** Handlers that do nothing, where a test gives no other. */

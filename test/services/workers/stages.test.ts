@@ -17,6 +17,7 @@ import { type RevisionKey, readFields, readPages } from '../../../shared/databas
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import { createEmbedder } from '../../../shared/inference/embedder.ts'
+import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { createMetrics } from '../../../shared/runtime/metrics.ts'
 import type { SearchStore } from '../../../shared/search/port.ts'
 import { createSqliteSearch } from '../../../shared/search/sqlite.ts'
@@ -159,7 +160,10 @@ describe('an erasure', () => {
     ['index', 'after points'],
     ['done', 'before removal'],
   ])('while %s is at work (%s) leaves nothing of the document in any store, whatever that stage still does', async (stage, point) => {
-    const key = await bench.upload({ text: TEXT })
+    const first = await bench.upload({ text: TEXT })
+    // There is something to remove when an earlier revision was indexed.
+    for (const earlier of PIPELINE.slice(0, 3)) await queue.deliver(earlier, first)
+    const key = { ...first, revision: await bench.tenant((tx) => addRevision(tx, bench.tenantId, first.document_id, 'reprocess')) }
     for (const earlier of PIPELINE.slice(0, PIPELINE.indexOf(stage as 'extract'))) await queue.deliver(earlier, key)
     const [reached, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     passing = async (passed) => {
@@ -316,6 +320,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     embedder: createEmbedder(gateway, tenants),
     search: held,
     extractor: byHand,
+    reach: NO_FAULTS,
   }
   const made = handQueue()
   startWorkerLoop({
@@ -324,6 +329,8 @@ function startPipeline(store: SearchStore = search): HandQueue {
     backend: made.backend,
     log: recordingLog().log,
     metrics: createMetrics(),
+    reach: NO_FAULTS,
+    onDue: () => undefined,
     handlers: {
       extract: createExtract(services),
       enrich: createEnrich(services),

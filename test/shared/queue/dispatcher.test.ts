@@ -3,10 +3,11 @@ import { newId } from '../../../shared/contracts/ids.ts'
 import type { Stage } from '../../../shared/contracts/jobs.ts'
 import { withSystem } from '../../../shared/database/connection.ts'
 import { openListener } from '../../../shared/database/listen.ts'
-import { claimDue, enqueue, OUTBOX_CHANNEL } from '../../../shared/database/outbox.ts'
+import { claimDue, enqueue, OUTBOX_CHANNEL, wakeDispatchers } from '../../../shared/database/outbox.ts'
 import { openRedisQueues } from '../../../shared/queue/backend.ts'
 import { dispatchOnce, startDispatcher } from '../../../shared/queue/dispatcher.ts'
 import { openPublisher, type Publisher } from '../../../shared/queue/publish.ts'
+import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { testRedis } from '../../support/redis.ts'
 import { waitUntil } from '../../support/wait.ts'
@@ -153,7 +154,7 @@ test('while Redis is down the outbox keeps the jobs, and they are delivered when
   const publisher = openPublisher(backend)
   const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
   const { log, lines } = recordingLog()
-  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log })
+  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log, reach: NO_FAULTS })
   const received: unknown[] = []
   const worker = backend.openWorker('extract', async (payload) => void received.push(payload))
   onTestFinished(async () => {
@@ -181,7 +182,7 @@ test('while Redis is down the outbox keeps the jobs, and they are delivered when
 test('a committed row wakes the dispatcher: it does not wait for its next look', async () => {
   const publisher = fakePublisher()
   const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
-  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log })
+  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, reach: NO_FAULTS })
   onTestFinished(async () => {
     await dispatcher.close()
     await listener.close()
@@ -232,7 +233,10 @@ async function fill(tenantId: string, count: number, stage: Stage = 'extract', d
 }
 
 async function enqueueOne(): Promise<void> {
-  await bench.tenant((tx) => enqueue(tx, 'extract', { tenant_id: bench.tenantId, document_id: newId(), revision: 1 }))
+  await bench.tenant(async (tx) => {
+    await enqueue(tx, 'extract', { tenant_id: bench.tenantId, document_id: newId(), revision: 1 })
+    await wakeDispatchers(tx)
+  })
 }
 
 async function waiting(): Promise<number> {

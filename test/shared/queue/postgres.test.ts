@@ -1,9 +1,11 @@
+import { resolve } from 'node:path'
 import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../../shared/database/migrations.ts'
 import { openPostgresQueues } from '../../../shared/queue/backend.ts'
 import { openPublisher } from '../../../shared/queue/publish.ts'
 import { testDatabase } from '../../support/postgres.ts'
+import { startScript } from '../../support/process.ts'
 import { describeQueueBackend, newJob } from './contract.ts'
 
 const ignore = () => undefined
@@ -50,6 +52,16 @@ test('a PostgreSQL that is gone makes ping and publishing fail with UNAVAILABLE 
   await database.close()
   await expect(backend.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(publisher.publish([newJob('extract')])).rejects.toThrow()
+})
+
+test('what is opened while PostgreSQL is away keeps its process alive to signals and timers, and works once the server is there', async () => {
+  const { ownerUrl, serviceUrl } = await migrated(true)
+  const opened = startScript(resolve(import.meta.dirname, 'opened-while-away.ts'), [ownerUrl, serviceUrl])
+  await opened.line(/away/)
+  await opened.line(/turning/)
+  await opened.line(/worked/)
+  opened.kill('SIGTERM')
+  expect((await opened.exited).exitCode).toBe(0)
 })
 
 async function migrated(closedWithTest = false) {

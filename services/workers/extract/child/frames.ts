@@ -1,6 +1,6 @@
 /**
  * What the parent writes to a child's standard input: frames of four bytes (length, big-endian) and that many bytes.
- * The first frame is the task as JSON, the following are the document, an empty frame ends it. The pipe stays open behind it:
+ * For each document the first frame is the task as JSON, the following are its bytes, an empty frame ends it. The pipe stays open behind it:
  * its end means that the parent is gone, so a document cut short can't pass for a whole one.
  */
 const HEADER_BYTES = 4
@@ -34,7 +34,10 @@ export function createFrameReader(on: {
         if (header.length < HEADER_BYTES) return
         missingBytes = header.readUInt32BE()
         header = Buffer.alloc(0)
-        if (missingBytes === 0) on.end('document')
+        if (missingBytes === 0) {
+          frames = 0
+          on.end('document')
+        }
         continue
       }
       const part = rest.subarray(0, missingBytes)

@@ -19,7 +19,7 @@ test('a line that is no message is invalid, without what it says', async () => {
     child.listen(1_000, (message) => seen.push(message) === 2 && resolve(seen))
     child.endDocument()
   })
-  expect(messages).toEqual(['invalid', 'invalid'])
+  expect(messages).toEqual([{ kind: 'invalid' }, { kind: 'invalid' }])
   child.kill()
   expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
@@ -31,9 +31,37 @@ test('more output than allowed is noticed before a line ends', async () => {
     child.listen(1_000, resolve)
     child.endDocument()
   })
-  expect(message).toBe('too_much')
+  expect(message).toEqual({ kind: 'too_much' })
   child.kill()
   await child.exited
+})
+
+test.each([
+  ['with another line at once', `process.stdout.write(done + done)`],
+  ['with half a line at once', `process.stdout.write(done + '{')`],
+  ['later', `process.stdout.write(done); setTimeout(() => process.stdout.write('x'), 100)`],
+])('a child that speaks after its last message is ended, and no longer usable: %s', async (_when, script) => {
+  const child = childSaying(`const done = '{"kind":"done","pages":0}\\n'; ${script}`)
+  expect(await child.ready).toBe(true)
+  const seen: unknown[] = []
+  child.listen(1_000, (message) => {
+    seen.push(message)
+    child.expectSilence()
+  })
+  child.endDocument()
+  expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' })
+  expect(child.isUsable()).toBe(false)
+  expect(seen).toEqual([{ kind: 'done', pages: 0 }])
+})
+
+test('a child that speaks while nobody asked is ended', async () => {
+  const child = startChild({
+    command: process.execPath,
+    arguments: ['-e', `process.stdout.write('{"kind":"ready"}\\n'); setInterval(() => process.stdout.write('x'), 100)`],
+    memoryHeld: true,
+  })
+  expect(await child.ready).toBe(true)
+  expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
 test('a child that ends before it is ready says so', async () => {

@@ -16,6 +16,7 @@ const BUSY_SECONDS = 2
 const KILLED_WITH_PARENT_MS_MAX = 5_000
 const LIMITS = { wallClockMs: 60_000, textCharactersMax: 20_000_000, pagesMax: 1_000, warm: 0 }
 const TWO_GIGABYTES_IN_MEGABYTES = 2_000
+const TENANT = 'a-tenant'
 const HELLO = [{ number: 1, method: 'plain', text: 'hello', reason: null }]
 
 const open: Extractor[] = []
@@ -30,7 +31,11 @@ function start(options: Partial<ExtractorOptions> = {}): Extractor {
 }
 
 function read(extractor: Extractor, document: Buffer | string, mediaType: MediaType = 'application/pdf') {
-  return extractor.extract(Readable.from([Buffer.from(document)]), mediaType, new AbortController().signal)
+  return readFrom(extractor, () => Readable.from([Buffer.from(document)]), mediaType)
+}
+
+function readFrom(extractor: Extractor, openSource: () => Readable, mediaType: MediaType, signal = new AbortController().signal) {
+  return extractor.extract(openSource(), { tenantId: TENANT, mediaType, reopen: async () => openSource() }, signal)
 }
 
 describe('what a document becomes', () => {
@@ -81,7 +86,7 @@ describe('what a document becomes', () => {
 
   test('a document in many small pieces is read like one in a single piece', async () => {
     const pieces = [...textPdf(['piece by piece'])].map((byte) => Buffer.of(byte))
-    const [page] = await start().extract(Readable.from(pieces), 'application/pdf', new AbortController().signal)
+    const [page] = await readFrom(start(), () => Readable.from(pieces), 'application/pdf')
     expect(page?.text).toBe('piece by piece')
   })
 })
@@ -151,14 +156,14 @@ describe('limits', () => {
 
 describe('processes', () => {
   test(
-    'twenty documents at once each get their own text',
+    'eight documents at once each get their own text, and few processes stay',
     async () => {
-      const extractor = start({ warm: 2 })
+      const extractor = start({ warm: 2, reuse: { idleChildrenMax: 1 } })
       const texts = await Promise.all(
-        Array.from({ length: 20 }, async (_none, index) => (await read(extractor, textPdf([`document ${index}`])))[0]?.text),
+        Array.from({ length: 8 }, async (_none, index) => (await read(extractor, textPdf([`document ${index}`])))[0]?.text),
       )
-      expect(texts).toEqual(Array.from({ length: 20 }, (_none, index) => `document ${index}`))
-      expect(childrenOf(process.pid)).toHaveLength(2)
+      expect(texts).toEqual(Array.from({ length: 8 }, (_none, index) => `document ${index}`))
+      expect(childrenOf(process.pid)).toHaveLength(3)
     },
     TEST_MS_MAX,
   )
@@ -166,7 +171,7 @@ describe('processes', () => {
   test('aborting halfway rejects with the reason and leaves no process', async () => {
     const abort = new AbortController()
     const source = halfADocument()
-    const reading = start().extract(source, 'text/plain', abort.signal)
+    const reading = readFrom(start(), () => source, 'text/plain', abort.signal)
     await expect.poll(() => source.readableLength, POLL).toBe(0)
     const pids = childrenOf(process.pid)
     expect(pids).toHaveLength(1)
@@ -178,7 +183,7 @@ describe('processes', () => {
 
   test('aborting before the child has started leaves no process', async () => {
     const abort = new AbortController()
-    const reading = start().extract(halfADocument(), 'text/plain', abort.signal)
+    const reading = readFrom(start(), halfADocument, 'text/plain', abort.signal)
     abort.abort(new Error('enough'))
     await expect(reading).rejects.toThrow('enough')
     expect(childrenOf(process.pid)).toEqual([])
@@ -186,7 +191,7 @@ describe('processes', () => {
 
   test('an error of the source is the error of the extraction', async () => {
     const source = halfADocument()
-    const reading = start().extract(source, 'text/plain', new AbortController().signal)
+    const reading = readFrom(start(), () => source, 'text/plain')
     await expect.poll(() => source.readableLength, POLL).toBe(0)
     source.destroy(new Error('the disk is gone'))
     await expect(reading).rejects.toThrow('the disk is gone')
@@ -196,7 +201,7 @@ describe('processes', () => {
   test('a child that is killed is a crash, and the next document is unaffected', async () => {
     const extractor = start()
     const source = halfADocument()
-    const reading = extractor.extract(source, 'text/plain', new AbortController().signal)
+    const reading = readFrom(extractor, () => source, 'text/plain')
     await expect.poll(() => source.readableLength, POLL).toBe(0)
     for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL')
     await expect(reading).rejects.toMatchObject({ code: 'EXTRACTOR_CRASHED' })
@@ -212,7 +217,7 @@ describe('processes', () => {
   test('closing ends what waits and what reads, and nothing starts behind it', async () => {
     const extractor = start({ warm: 2 })
     const source = halfADocument()
-    const reading = extractor.extract(source, 'text/plain', new AbortController().signal)
+    const reading = readFrom(extractor, () => source, 'text/plain')
     const rejected = expect(reading).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect.poll(() => source.readableLength, POLL).toBe(0)
     await extractor.close()
@@ -222,13 +227,13 @@ describe('processes', () => {
   })
 
   test(
-    'a parent killed with -9 leaves no child, not even a busy one',
+    'a parent killed with -9 leaves no child: none that waits, fresh or used, and no busy one',
     async () => {
       const parent = spawn(process.execPath, [fileURLToPath(new URL('./parent-process.ts', import.meta.url))], {
         stdio: 'ignore',
       })
       const parentPid = parent.pid ?? 0
-      await expect.poll(() => childrenOf(parentPid), POLL).toHaveLength(3)
+      await expect.poll(() => childrenOf(parentPid), POLL).toHaveLength(4)
       const pids = childrenOf(parentPid)
       await expect.poll(() => Math.max(...pids.map(processorSeconds)), POLL).toBeGreaterThan(BUSY_SECONDS)
       parent.kill('SIGKILL')

@@ -1,7 +1,15 @@
-// A parent to be killed: it keeps two children waiting and one busy for many seconds.
+// A parent to be killed: it keeps two children waiting, one that has read a document, and one busy for many seconds.
 import { Readable } from 'node:stream'
 import { createExtractor } from '../../../../services/workers/extract/extractor.ts'
 import { busyHtml } from '../../../fixtures/html.ts'
 
 const extractor = createExtractor({ wallClockMs: 60_000, textCharactersMax: 1_000_000, pagesMax: 10, warm: 2 })
-await extractor.extract(Readable.from([busyHtml()]), 'text/html', new AbortController().signal)
+await read('tenant-a', 'read quickly')
+await read('tenant-b', busyHtml())
+
+function read(tenantId: string, html: string) {
+  const open = async () => Readable.from([html])
+  return open().then((source) =>
+    extractor.extract(source, { tenantId, mediaType: 'text/html', reopen: open }, new AbortController().signal),
+  )
+}

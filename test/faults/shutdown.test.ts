@@ -1,0 +1,211 @@
+import { readFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { text as readText } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import type { UploadAccepted } from '../../shared/contracts/document.ts'
+import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
+import { startByteRelay } from '../support/byte-relay.ts'
+import { startModelDouble } from '../support/model-double.ts'
+import { isRunning } from '../support/process.ts'
+import { providerConfig, registerWith } from '../support/provider-config.ts'
+import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses, takenIn } from '../support/service-processes.ts'
+import { waitUntil } from '../support/wait.ts'
+import { completedOnce, NOTHING, send, sweptClean, traces, uniqueText, upload } from './outcomes.ts'
+import { type OverQueue, overPostgres, overRedis, type QueueEngine } from './queues.ts'
+
+const TEST_MS = 240_000
+/** What Kubernetes gives a process by default before it kills it. Ours needs 17 s at the most. */
+const END_MS_MAX = 30_000
+
+test('SIGTERM while a worker is busy with every stage: what can end ends, the rest is handed back uncounted, it exits with 0 in time, and another one completes everything once', {
+  timeout: TEST_MS,
+}, async () => {
+  await Promise.all([stopBusyWorker(overPostgres), stopBusyWorker(overRedis)])
+})
+
+async function stopBusyWorker(over: (variables: Record<string, string>) => Promise<OverQueue<QueueEngine>>): Promise<void> {
+  const model = await heldModel()
+  const { engine, services } = await over(model.variables)
+  const ingest = await services.start('ingest')
+  const documents = await uploadForEachStage(services, ingest)
+  const held = [await services.lock('revisions', 'SHARE')]
+  const worker = await services.start('workers')
+  const busyWith = async (stage: Stage) => {
+    await release(services, documents[stage])
+    await waitUntil(
+      async () =>
+        (await services.rows(`SELECT FROM stages WHERE stage = $1 AND status = 'running'`, [stage])).length === JOBS[stage].concurrency,
+      `${engine.name}: as many starts of ${stage} as it takes`,
+    )
+  }
+  await busyWith('done')
+  await busyWith('index')
+  await busyWith('enrich')
+  const extractors = childrenOf(worker.pid)
+  for (const pid of extractors) process.kill(pid, 'SIGSTOP')
+  await busyWith('extract')
+  held.push(await services.lock('artifacts', 'SHARE'))
+  await busyWith('erase')
+
+  await waitUntil(
+    async () => (await services.rows(`SELECT FROM stages WHERE status = 'running'`)).length === Object.values(documents).flat().length,
+    `${engine.name}: a start for every document at once`,
+  )
+  const before = await startsOf(services)
+  worker.kill('SIGTERM')
+  const stoppedAtMs = performance.now()
+  await waitUntil(() => worker.stderr().includes('service stops'), `${engine.name}: the worker to hear it`)
+  // These can end. The model never answers the others, and an extractor that stands still reads nothing.
+  model.answer('index')
+  for (const lock of held) await lock.release()
+  extractors.push(...childrenOf(worker.pid))
+  expect(await worker.exited, engine.name).toEqual({ exitCode: 0, signal: null })
+  expect(performance.now() - stoppedAtMs, engine.name).toBeLessThan(END_MS_MAX)
+  expect(extractors.filter(isRunning), engine.name).toEqual([])
+  expect(await engine.jobs(), engine.name).toMatchObject({ active: [] })
+  const after = await startsOf(services)
+  for (const stage of STAGES) {
+    const handedBack = stage === 'extract' || stage === 'enrich'
+    for (const id of documents[stage])
+      expect(after.get(`${stage} ${id}`), `${engine.name} ${stage}`).toEqual(
+        handedBack
+          ? { status: 'pending', starts: (before.get(`${stage} ${id}`)?.starts ?? 0) - 1 }
+          : { status: 'completed', starts: before.get(`${stage} ${id}`)?.starts },
+      )
+  }
+
+  model.answer('enrich')
+  await services.start('workers')
+  await completedOnce(services, [...documents.extract, ...documents.enrich, ...documents.index, ...documents.done], engine.name)
+  for (const id of documents.erase) expect(await traces(services, id), engine.name).toEqual(NOTHING)
+}
+
+/** For each stage as many documents as one worker takes of it at once, marked with its name. None of them is due until it is released. */
+async function uploadForEachStage(services: ServiceProcesses, ingest: ServiceProcess): Promise<Record<Stage, string[]>> {
+  const uploadFor = (stage: Stage) =>
+    Promise.all(Array.from({ length: JOBS[stage].concurrency }, () => upload(services, ingest, `${uniqueText()} ${markOf(stage)}`)))
+  const documents = {
+    extract: await uploadFor('extract'),
+    enrich: await uploadFor('enrich'),
+    index: await uploadFor('index'),
+    done: await uploadFor('done'),
+    erase: await uploadFor('erase'),
+  }
+  for (const id of documents.erase) expect((await send(services, ingest, 'DELETE', `/v1/documents/${id}`)).status).toBe(202)
+  await services.rows(`UPDATE outbox SET due_at = now() + interval '1 hour'`)
+  return documents
+}
+
+async function release({ rows }: ServiceProcesses, documentIds: readonly string[]): Promise<void> {
+  await rows('UPDATE outbox SET due_at = now() WHERE document_id = ANY ($1)', [documentIds])
+}
+
+const markOf = (stage: Stage) => `Ablage ${stage}.`
+
+/** A model that keeps two kinds of questions waiting until it is told to answer: embeddings for documents of `index`, all else of those of `enrich`. */
+async function heldModel() {
+  const gates = { index: Promise.withResolvers<void>(), enrich: Promise.withResolvers<void>() }
+  const double = await startModelDouble()
+  onTestFinished(() => double.close())
+  const relay = await startByteRelay(double.origin, async (piece) => {
+    if (piece.includes(markOf('index')) && piece.includes('"input"')) await gates.index.promise
+    if (piece.includes(markOf('enrich'))) await gates.enrich.promise
+  })
+  onTestFinished(() => relay.close())
+  return {
+    variables: { ...providerConfig(relay.baseUrl), PROCESSORS_FILE: registerWith(relay.baseUrl), PROVIDERS: 'mistral' },
+    answer: (which: keyof typeof gates) => gates[which].resolve(),
+  }
+}
+
+/** By stage and document. */
+async function startsOf({ rows }: ServiceProcesses): Promise<Map<string, { status: string; starts: number }>> {
+  const found = await rows<{ key: string; status: string; starts: number }>(
+    `SELECT stage || ' ' || document_id AS key, status, starts FROM stages`,
+  )
+  return new Map(found.map(({ key, status, starts }) => [key, { status, starts }]))
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+}
+
+const CLIENTS = 4
+const QUICK_MIN = 20
+const SLOW = 8
+const UUID = /^[0-9a-f-]{36}$/
+
+test('SIGTERM while ingest receives uploads: what it accepted is there, the others hear an error or lose their connection, and it exits with 0 in time', {
+  timeout: TEST_MS,
+}, async () => {
+  const services = await serviceProcesses()
+  const ingest = await services.start('ingest')
+  const slow = Array.from({ length: SLOW }, () => slowUpload(services, ingest))
+  for (const one of slow) one.sendHalf()
+  await waitUntil(async () => (await places(services)).incoming.length === SLOW, 'uploads to be halfway')
+  const quick: string[] = []
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    while (quick.at(-1) !== 'ECONNREFUSED') quick.push(await outcomeOf(services, ingest))
+  })
+  await waitUntil(() => quick.length > QUICK_MIN, 'uploads to be accepted')
+
+  ingest.kill('SIGTERM')
+  const stoppedAtMs = performance.now()
+  await waitUntil(() => ingest.stderr().includes('service stops'), 'ingest to hear it')
+  const [finishing, stalled] = [slow.slice(0, SLOW / 2), slow.slice(SLOW / 2)]
+  for (const one of finishing) one.sendRest()
+  expect(await ingest.exited).toEqual({ exitCode: 0, signal: null })
+  expect(performance.now() - stoppedAtMs).toBeLessThan(END_MS_MAX)
+  await Promise.all(clients)
+  const accepted = [...quick, ...(await Promise.all(finishing.map(({ outcome }) => outcome)))].filter((outcome) => UUID.test(outcome))
+  expect(await Promise.all(finishing.map(({ outcome }) => outcome))).toEqual(finishing.map(() => expect.stringMatching(UUID)))
+  expect(await Promise.all(stalled.map(({ outcome }) => outcome))).toEqual(stalled.map(() => 'ECONNRESET'))
+  const others = quick.filter((outcome) => !UUID.test(outcome))
+  expect(others.filter((outcome) => !OTHER_OUTCOMES.test(outcome))).toEqual([])
+
+  // A connection may be lost between the commit and the answer.
+  const { documents } = await places(services)
+  expect(documents).toEqual(expect.arrayContaining(accepted))
+  expect(documents.length - accepted.length).toBeLessThanOrEqual(
+    others.filter((outcome) => /^(ECONNRESET|UND_ERR_SOCKET)$/.test(outcome)).length,
+  )
+  await sweptClean(services, documents)
+  expect(await places(services)).toEqual({ ...takenIn(documents), idempotency: [] })
+})
+
+/** That it is stopping, or how the connection ended: undici's name for a lost one is its own. */
+const OTHER_OUTCOMES = /^(503 application\/problem\+json 1 UNAVAILABLE|ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/
+
+/** The id of the document, what was said instead, or how the connection ended. */
+async function outcomeOf(services: ServiceProcesses, ingest: ServiceProcess): Promise<string> {
+  try {
+    const response = await send(services, ingest, 'POST', '/v1/documents?file_name=a.txt', uniqueText())
+    const text = await response.text()
+    if (response.status === 202) return (JSON.parse(text) as UploadAccepted).document_id
+    const { headers, status } = response
+    return `${status} ${headers.get('content-type')} ${headers.get('retry-after')} ${/"code":"(\w+)"/.exec(text)?.[1]}`
+  } catch (error) {
+    return (error as { cause: { code: string } }).cause.code
+  }
+}
+
+/** A request whose body is sent by hand, and its outcome. */
+function slowUpload({ apiKey }: ServiceProcesses, { url }: ServiceProcess) {
+  const text = `${uniqueText()}${' Alles war in Ordnung.'.repeat(10_000)}`
+  const request = httpRequest(`${url}/v1/documents?file_name=a.txt`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-length': text.length },
+  })
+  const outcome = new Promise<string>((resolve) => {
+    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    request.on('response', async (response) => {
+      const body = await readText(response)
+      resolve(response.statusCode === 202 ? (JSON.parse(body) as UploadAccepted).document_id : `${response.statusCode} ${body}`)
+    })
+  })
+  return {
+    outcome,
+    sendHalf: () => void request.write(text.slice(0, text.length / 2)),
+    sendRest: () => void request.end(text.slice(text.length / 2)),
+  }
+}

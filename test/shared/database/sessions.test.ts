@@ -1,0 +1,80 @@
+import { sql } from 'kysely'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase, withTenant } from '../../../shared/database/connection.ts'
+import { thrifty } from '../../../shared/database/sessions.ts'
+import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+let bench: Workbench
+beforeAll(async () => {
+  bench = await openWorkbench()
+})
+afterAll(() => bench.close())
+
+test('a migration beside a running process costs it one try, typed as unavailable, and no connection for good', async () => {
+  await bench.query(
+    'CREATE TABLE greffier.changing (one int); INSERT INTO greffier.changing VALUES (1); GRANT SELECT ON greffier.changing TO greffier_app',
+  )
+  const database = openDatabase(bench.serviceUrl, () => undefined)
+  try {
+    const read = () => withTenant(database, bench.tenantId, (tx) => sql`SELECT * FROM changing WHERE one = ${1}`.execute(tx))
+    expect((await read()).rows).toEqual([{ one: 1 }])
+    await bench.query('ALTER TABLE greffier.changing ADD COLUMN two int DEFAULT 2')
+    await expect(read()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect((await read()).rows).toEqual([{ one: 1, two: 2 }])
+  } finally {
+    await database.destroy()
+  }
+})
+
+describe('BEGIN travels with the statement after it', () => {
+  test('and what fails in the transaction is rolled back', async () => {
+    const before = await bench.query('SELECT FROM greffier.tenants')
+    const failing = bench.tenant(async (tx) => {
+      await sql`UPDATE tenants SET embedder = ${'lost'}`.execute(tx)
+      await sql`SELECT 1 / ${0}::int`.execute(tx)
+    })
+    await expect(failing).rejects.toMatchObject({ code: '22012' })
+    expect(await bench.query("SELECT FROM greffier.tenants WHERE embedder = 'lost'")).toEqual([])
+    expect(await bench.query('SELECT FROM greffier.tenants')).toHaveLength(before.length)
+  })
+
+  test('whether that has parameters, or has none, or there is none at all', async () => {
+    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1 })
+    try {
+      const session = await thrifty(pool).connect()
+      const inTransaction = async () =>
+        (await session.query<{ open: boolean }>('SELECT now() <> statement_timestamp() AS open', [])).rows[0]?.open
+      await session.query('begin', [])
+      await session.query('SELECT $1::int', [1])
+      expect(await inTransaction()).toBe(true)
+      await session.query('commit', [])
+      await session.query('begin', [])
+      await session.query('SELECT 1', [])
+      expect(await inTransaction()).toBe(true)
+      await session.query('rollback', [])
+      await session.query('begin', [])
+      await session.query('commit', [])
+      expect(await inTransaction()).toBe(false)
+      session.release()
+    } finally {
+      await pool.end()
+    }
+  })
+})
+
+test('a statement is parsed once in a connection', async () => {
+  const pool = new Pool({ connectionString: bench.ownerUrl, max: 1 })
+  try {
+    const session = await thrifty(pool).connect()
+    for (const value of [1, 2, 3]) await session.query('SELECT $1::int AS value', [value])
+    const { rows } = await session.query<{ statement: string; uses: string }>(
+      'SELECT statement, generic_plans + custom_plans AS uses FROM pg_prepared_statements',
+      [],
+    )
+    expect(rows).toEqual([{ statement: 'SELECT $1::int AS value', uses: '3' }])
+    session.release()
+  } finally {
+    await pool.end()
+  }
+})

@@ -1,0 +1,266 @@
+import { JOBS, type Stage } from '../../../shared/contracts/jobs.ts'
+
+/** What the database and the search store say of one document. Stages are named `revision/stage`; lists are sorted. */
+export interface View {
+  status: string
+  error: string | null
+  revision: number
+  live_revision: number | null
+  erased: boolean
+  named: boolean
+  typed: boolean
+  stages: Record<string, Row>
+  outbox: string[]
+  /** `revision/stage phase result` of every event. */
+  events: string[]
+  /** `revision table` of every table of content that has rows. */
+  content: string[]
+  /** The revisions that have points in the search store. */
+  points: number[]
+}
+
+interface Row {
+  status: 'pending' | 'running' | 'completed' | 'failed'
+  epoch: number
+  starts: number
+  error: string | null
+}
+
+/** Where a start waits: nothing done yet; `index` allowed to write its points; everything outside PostgreSQL done and nothing committed. */
+export type Position = 'begun' | 'registered' | 'worked'
+
+/** How a start ends. `rolled_back` fails inside the transaction of the commit, everything else where the start waits. */
+export const ENDINGS = ['ok', 'no_text', 'transient', 'rolled_back', 'unknown', 'poison', 'refused'] as const
+export type Ending = (typeof ENDINGS)[number]
+
+const CODES = {
+  transient: 'UNAVAILABLE',
+  rolled_back: 'UNAVAILABLE',
+  unknown: 'INTERNAL',
+  poison: 'DOCUMENT_UNREADABLE',
+  refused: 'POLICY_REFUSED',
+} as const satisfies Partial<Record<Ending, string>>
+
+export interface ModelStart {
+  readonly document: ModelDocument
+  readonly revision: number
+  readonly stage: Stage
+  readonly epoch: number
+  readonly starts: number
+  position: Position
+  /** The loop has given it up (time or shutdown) and its handler has not noticed. */
+  abandoned: boolean
+  /** What an erasure has seen: something may still be at work. */
+  unsettled: boolean
+}
+
+/** One document as the rules say that it has to be. Every method is one transaction, or one effect outside PostgreSQL. */
+export class ModelDocument {
+  readonly view: View
+  /** The encrypted original, and with it the document's key. */
+  original = true
+  /** The stages of whose last start so much time has passed that it cannot be at work. */
+  readonly #settled = new Set<string>()
+
+  constructor() {
+    this.view = {
+      status: 'received',
+      error: null,
+      revision: 0,
+      live_revision: null,
+      erased: false,
+      named: true,
+      typed: false,
+      stages: {},
+      outbox: [],
+      events: [],
+      content: [],
+      points: [],
+    }
+    this.addRevision()
+  }
+
+  addRevision(): void {
+    const revision = this.view.revision + 1
+    Object.assign(this.view, { revision, status: 'received', error: null })
+    this.#schedule(`${revision}/extract`)
+  }
+
+  bury(): void {
+    if (this.view.erased) return
+    Object.assign(this.view, { status: 'erased', error: null, erased: true, named: false, typed: false })
+    this.#schedule(`${this.view.revision}/erase`)
+  }
+
+  /** Null where nothing is to be started, or the starts are used up. */
+  begin(revision: number, stage: Stage): ModelStart | null {
+    const { view } = this
+    const name = `${revision}/${stage}`
+    const row = view.stages[name]
+    if (stage !== 'erase' && (view.erased || view.revision !== revision)) return null
+    if (!row || (row.status !== 'pending' && row.status !== 'running')) return null
+    row.status = 'running'
+    row.epoch += 1
+    row.starts += 1
+    this.#settled.delete(name)
+    if (view.status === 'received') view.status = 'processing'
+    const { epoch, starts } = row
+    const start: ModelStart = { document: this, revision, stage, epoch, starts, position: 'begun', abandoned: false, unsettled: false }
+    if (starts <= JOBS[stage].attempts) return start
+    this.#fail(start, 'ATTEMPTS_EXHAUSTED', 'failed')
+    return null
+  }
+
+  /** The next effect outside PostgreSQL; false where the start ends instead. */
+  work(start: ModelStart): boolean {
+    const { view } = this
+    if (start.position === 'worked') {
+      this.giveWay(start)
+      return false
+    }
+    if (start.position === 'registered') {
+      const points = [...new Set([...view.points, start.revision])].sort()
+      const live = view.live_revision ?? 0
+      view.points = live > start.revision ? points.filter((revision) => revision >= live) : points
+    } else if (start.stage === 'done') {
+      view.points = view.points.filter((revision) => revision >= start.revision)
+    } else if (start.stage === 'erase') {
+      view.points = []
+      this.original = false
+      start.unsettled = this.#unsettled()
+    } else if (!this.original || (start.stage === 'index' && !this.#current(start))) {
+      this.giveWay(start)
+      return false
+    } else if (start.stage === 'index') {
+      start.position = 'registered'
+      return true
+    }
+    start.position = 'worked'
+    return true
+  }
+
+  end(start: ModelStart, ending: Ending): void {
+    if (ending === 'ok' || ending === 'no_text' || ending === 'rolled_back')
+      while (start.position !== 'worked') if (!this.work(start)) return
+    if (!this.#current(start)) this.giveWay(start)
+    else if (ending === 'ok') this.#complete(start)
+    else if (ending === 'no_text') {
+      this.#hold(`${start.revision} pages`)
+      this.#fail(start, 'NO_TEXT', 'failed')
+    } else if (start.stage === 'erase') this.#repeat(start, CODES[ending])
+    else if (ending === 'poison') this.#fail(start, CODES[ending], 'failed')
+    else if (ending === 'refused') this.#fail(start, CODES[ending], 'refused')
+    else this.#repeat(start, CODES[ending])
+  }
+
+  /** The loop no longer waits for the handler, which goes on. */
+  abandon(start: ModelStart, why: 'time' | 'shutdown'): void {
+    start.abandoned = true
+    if (!this.#current(start)) return
+    if (why === 'time') this.#repeat(start, 'STAGE_TIMEOUT')
+    else this.#postpone(start, null, false)
+  }
+
+  /** Makes an erasure due again when a start that may have written after it has ended. */
+  giveWay(start: ModelStart): void {
+    const { view } = this
+    if (!view.erased || start.stage === 'erase') return
+    const row = this.#row(start)
+    if (row.epoch === start.epoch && row.status === 'running') Object.assign(row, { status: 'failed', error: 'DOCUMENT_ERASED' })
+    view.outbox = view.outbox.filter((name) => !name.endsWith('/erase'))
+    this.#schedule(`${view.revision}/erase`)
+  }
+
+  sweep(): void {
+    const { view } = this
+    for (const [name, row] of Object.entries(view.stages)) {
+      const due = row.status === 'pending' || row.status === 'running'
+      const current = name.startsWith(`${view.revision}/`) && (!view.erased || name.endsWith('/erase'))
+      if (due && current && !view.outbox.includes(name)) this.#put(name)
+    }
+  }
+
+  /** So much time passes that no start before it can be at work, if its process lives. */
+  settle(): void {
+    for (const name of Object.keys(this.view.stages)) this.#settled.add(name)
+  }
+
+  #complete(start: ModelStart): void {
+    const { view } = this
+    const { revision, stage } = start
+    const name = `${revision}/${stage}`
+    view.events = [...view.events, `${name} completed ok`].sort()
+    if (stage === 'extract') this.#hold(`${revision} pages`)
+    if (stage === 'enrich') {
+      view.typed = true
+      this.#hold(`${revision} fields`)
+    }
+    if (stage === 'index') {
+      view.live_revision = revision
+      this.#hold(`${revision} chunks`)
+    }
+    if (stage === 'done') {
+      view.content = view.content.filter((held) => Number.parseInt(held, 10) >= revision)
+      view.status = 'completed'
+    }
+    if (stage === 'erase') view.content = []
+    if (start.unsettled) this.#postpone(start, null, false)
+    else Object.assign(this.#row(start), { status: 'completed', error: null })
+    const { next } = JOBS[stage]
+    if (next) this.#schedule(`${revision}/${next}`)
+  }
+
+  #repeat(start: ModelStart, code: string): void {
+    if (start.starts < JOBS[start.stage].attempts) this.#postpone(start, code, true)
+    else this.#fail(start, code, 'failed')
+  }
+
+  #postpone(start: ModelStart, code: string | null, countStart: boolean): void {
+    const row = this.#row(start)
+    Object.assign(row, { status: 'pending', error: code, starts: row.starts - (countStart ? 0 : 1) })
+    this.#put(`${start.revision}/${start.stage}`)
+  }
+
+  #fail(start: ModelStart, code: string, outcome: 'failed' | 'refused'): void {
+    const { view } = this
+    Object.assign(this.#row(start), { status: 'failed', error: code })
+    view.events = [...view.events, `${start.revision}/${start.stage} ${outcome === 'refused' ? 'refused' : 'completed'} failed`].sort()
+    if (start.stage !== 'erase') Object.assign(view, { status: outcome, error: code })
+  }
+
+  #schedule(name: string): void {
+    this.view.stages[name] = { status: 'pending', epoch: this.view.stages[name]?.epoch ?? 0, starts: 0, error: null }
+    this.#put(name)
+  }
+
+  #put(name: string): void {
+    this.view.outbox = [...this.view.outbox, name].sort()
+  }
+
+  #hold(what: string): void {
+    this.view.content = [...new Set([...this.view.content, what])].sort()
+  }
+
+  #row({ revision, stage }: ModelStart): Row {
+    const row = this.view.stages[`${revision}/${stage}`]
+    if (!row) throw new Error(`no stage ${revision}/${stage}`)
+    return row
+  }
+
+  /** The fence. */
+  #current(start: ModelStart): boolean {
+    const row = this.#row(start)
+    const live = start.stage === 'erase' || (!this.view.erased && this.view.revision === start.revision)
+    return live && row.epoch === start.epoch && row.status === 'running'
+  }
+
+  #unsettled(): boolean {
+    return Object.entries(this.view.stages).some(
+      ([name, row]) =>
+        !name.endsWith('/erase') &&
+        !this.#settled.has(name) &&
+        row.epoch > 0 &&
+        (row.epoch > 1 || row.status === 'pending' || row.status === 'running'),
+    )
+  }
+}
