@@ -11,3 +11,9 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>, wha
     await sleep(POLL_MS)
   }
 }
+
+/** Its failure is heard when it is awaited, however late. */
+export function heardLater<Result>(work: Promise<Result>): Promise<Result> {
+  work.catch(() => undefined)
+  return work
+}
