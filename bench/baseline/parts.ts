@@ -9,7 +9,7 @@ import type { Page } from '../../shared/contracts/extraction.ts'
 import { SCHEMA } from '../../shared/database/migrations.ts'
 import { createBuiltinProvider } from '../../shared/inference/builtin/provider.ts'
 import { openSqliteIndex } from '../../shared/search/sqlite-index.ts'
-import { hashTokens, tokenize } from '../../shared/search/tokens.ts'
+import { tokenHasher, tokenize } from '../../shared/search/tokens.ts'
 import { answerMessages } from '../answer.ts'
 import { parsePdf } from './parse.ts'
 
@@ -102,8 +102,9 @@ async function run({ originals, transactions, folder, database, index }: Loaded)
       const chunks = chunkPages(scope.document_id, scope.revision, pages)
       const pieces = chunks.map(({ page, start, end }) => (texts[page - 1] ?? '').slice(start, end))
       const { value: vectors } = await provider.embed(pieces, never)
+      const hashTokens = tokenHasher(KEY)
       return chunks.map(({ id }, at) => {
-        const tokens = hashTokens(KEY, tokenize(pieces[at] ?? '', found.language))
+        const tokens = hashTokens(tokenize(pieces[at] ?? '', found.language))
         return { id, document_id: scope.document_id, revision: scope.revision, vector: vectors[at] ?? null, tokens }
       })
     })

@@ -10,7 +10,7 @@ import { detectLanguage } from '../../shared/inference/builtin/language.ts'
 import type { Embedder } from '../../shared/inference/embedder.ts'
 import type { CallSubject } from '../../shared/inference/gateway.ts'
 import type { SearchStore, SearchStoreHit } from '../../shared/search/port.ts'
-import { hashTokens, tokenize } from '../../shared/search/tokens.ts'
+import { tokenHasher, tokenize } from '../../shared/search/tokens.ts'
 
 /** Candidates asked of the store for each hit wanted: some belong to revisions that are no longer live. */
 const CANDIDATES_PER_HIT = 3
@@ -59,7 +59,7 @@ export async function findPassages(services: SearchServices, query: Query): Prom
   const candidates = await search.query({
     tenant_id: tenantId,
     vector,
-    tokens: hashTokens((await tenants.keys(tenantId)).tokens, tokenize(query.query, detectLanguage(query.query))),
+    tokens: tokenHasher((await tenants.keys(tenantId)).tokens)(tokenize(query.query, detectLanguage(query.query))),
     limit: Math.max(query.limit * CANDIDATES_PER_HIT, CANDIDATES_MIN),
     document_ids: query.document_ids,
   })

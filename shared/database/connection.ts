@@ -20,6 +20,7 @@ export function openDatabase(serviceUrl: string, onError: (error: unknown) => vo
     options: `-c role=${APP_ROLE} -c search_path=${SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: CONNECTIONS_MAX,
+    pipeline: true,
   })
   hearErrors(pool, onError)
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: thrifty(pool) }) })

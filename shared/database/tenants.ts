@@ -25,9 +25,10 @@ export interface Tenants {
   bindEmbedder(tenantId: string, wanted: string): Promise<string>
 }
 
-/** Root keys are stored wrapped by the master key and cached for the life of the process: a tenant's key is never destroyed while it runs. */
+/** Root keys are stored wrapped by the master key and cached for the life of the process: a tenant's key is never destroyed while it runs, and its embedder never changed. */
 export function createTenants(database: Database, masterKey: Buffer): Tenants {
   const cache = new Map<string, TenantKeys>()
+  const embedders = new Map<string, string>()
   return {
     keys: async (tenantId) => {
       const cached = cache.get(tenantId)
@@ -58,13 +59,16 @@ export function createTenants(database: Database, masterKey: Buffer): Tenants {
       )
       return row?.embedder ?? null
     },
-    bindEmbedder: (tenantId, wanted) =>
-      withTenant(database, tenantId, async (tx) => {
-        const bound = await tx.selectFrom('tenants').select('embedder').where('id', '=', tenantId).executeTakeFirst()
-        if (bound?.embedder) return bound.embedder
+    bindEmbedder: async (tenantId, wanted) => {
+      const known = embedders.get(tenantId)
+      if (known !== undefined) return known
+      const bound = await withTenant(database, tenantId, async (tx) => {
         await tx.updateTable('tenants').set({ embedder: wanted }).where('id', '=', tenantId).where('embedder', 'is', null).execute()
         const row = await tx.selectFrom('tenants').select('embedder').where('id', '=', tenantId).executeTakeFirstOrThrow()
         return row.embedder ?? wanted
-      }),
+      })
+      embedders.set(tenantId, bound)
+      return bound
+    },
   }
 }

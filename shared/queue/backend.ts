@@ -43,7 +43,8 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
   await migrateQueues(ownerUrl)
   const pool = new Pool({
     connectionString: serviceUrl,
-    options: `-c role=${APP_ROLE} -c search_path=${POSTGRES_SCHEMA}`,
+    // What a crash of the server takes from a queue is due again in the tables of documents, whose commits are waited for.
+    options: `-c role=${APP_ROLE} -c search_path=${POSTGRES_SCHEMA} -c synchronous_commit=off`,
     max: POSTGRES_CONNECTIONS_MAX,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -1,7 +1,8 @@
-import { STAGES, type Stage } from '../contracts/jobs.ts'
-import { type Database, withSystem } from '../database/connection.ts'
+import { sql } from 'kysely'
+import type { Stage } from '../contracts/jobs.ts'
+import { type Database, type Tx, withSystem } from '../database/connection.ts'
 import type { Listener } from '../database/listen.ts'
-import { claimDue, deletePublished, OUTBOX_CHANNEL } from '../database/outbox.ts'
+import { claimDue, type DueJob, deletePublished, OUTBOX_CHANNEL } from '../database/outbox.ts'
 import { NO_FAULTS, type Reach } from '../runtime/faults.ts'
 import { errorFields, type Log } from '../runtime/log.ts'
 import type { Publisher } from './publish.ts'
@@ -75,10 +76,8 @@ export function startDispatcher(options: {
 /** Publishes at most one batch; returns how many jobs it was. A stage whose queue is full waits, and nothing waits behind it. */
 export async function dispatchOnce(database: Database, publisher: Publisher, reach: Reach = NO_FAULTS): Promise<number> {
   return withSystem(database, async (tx) => {
-    const due = await claimDue(tx, BATCH_JOBS)
-    if (due.length === 0) return 0
-    const full = await fullStages(publisher)
-    const admitted = full.length === 0 ? due : await claimDue(tx, BATCH_JOBS, full)
+    await commitLater(tx)
+    const admitted = await admit(tx, publisher)
     if (admitted.length === 0) return 0
     await publisher.publish(admitted)
     for (const job of admitted) reach('dispatch:published', job.document_id)
@@ -87,7 +86,22 @@ export async function dispatchOnce(database: Database, publisher: Publisher, rea
   })
 }
 
-async function fullStages(publisher: Publisher): Promise<Stage[]> {
-  const depths = await Promise.all(STAGES.map(async (stage) => ({ stage, waiting: await publisher.waiting(stage) })))
-  return depths.filter(({ waiting }) => waiting >= QUEUE_DEPTH_MAX).map(({ stage }) => stage)
+/** Where the server crashes before this commit is on disk, the rows are there again, and their jobs are published once more. */
+async function commitLater(tx: Tx): Promise<void> {
+  await sql`SET LOCAL synchronous_commit = off`.execute(tx)
+}
+
+/** What is due of the stages that have room. */
+async function admit(tx: Tx, publisher: Publisher): Promise<DueJob[]> {
+  const asked = new Set<Stage>()
+  const full: Stage[] = []
+  for (;;) {
+    const due = await claimDue(tx, BATCH_JOBS, full)
+    const fullBefore = full.length
+    for (const stage of new Set(due.map((job) => job.stage))) {
+      if (!asked.has(stage) && (await publisher.waiting(stage)) >= QUEUE_DEPTH_MAX) full.push(stage)
+      asked.add(stage)
+    }
+    if (full.length === fullBefore) return due
+  }
 }

@@ -46,16 +46,23 @@ export function tokenize(text: string, language: string | null): string[] {
 /**
  * The tokens as a search store may hold them: the first four bytes of HMAC-SHA-256 (RFC 2104) under the tenant's key, big-endian, and how often each
  * occurs. Without the key nobody can try words against them; at 32 bits a collision adds up two tokens' counts, which costs rank and nothing else.
+ * A hasher remembers every token that it has seen: make one for each document or question.
  */
-export function hashTokens(key: Buffer, tokens: readonly string[]): TokenCounts {
-  const occurrences = new Map<string, number>()
-  for (const token of tokens) occurrences.set(token, (occurrences.get(token) ?? 0) + 1)
-  const counts = new Map<number, number>()
-  for (const [token, count] of occurrences) {
-    const hash = createHmac('sha256', key).update(token).digest().readUInt32BE(0)
-    counts.set(hash, (counts.get(hash) ?? 0) + count)
+export function tokenHasher(key: Buffer): (tokens: readonly string[]) => TokenCounts {
+  const hashes = new Map<string, number>()
+  const hashOf = (token: string) => {
+    const hash = hashes.get(token) ?? createHmac('sha256', key).update(token).digest().readUInt32BE(0)
+    hashes.set(token, hash)
+    return hash
   }
-  return counts
+  return (tokens) => {
+    const counts = new Map<number, number>()
+    for (const token of tokens) {
+      const hash = hashOf(token)
+      counts.set(hash, (counts.get(hash) ?? 0) + 1)
+    }
+    return counts
+  }
 }
 
 interface LanguageRules {

@@ -9,7 +9,7 @@ import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
 import type { Reach } from '../../../shared/runtime/faults.ts'
 import type { Point, SearchStore } from '../../../shared/search/port.ts'
-import { hashTokens, tokenize } from '../../../shared/search/tokens.ts'
+import { tokenHasher, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
 import { chunkPages } from './chunk.ts'
@@ -34,9 +34,10 @@ export function createIndex(services: IndexServices): StageHandler {
     const texts = textsOf(pages, chunks)
     const vectors = await embedder.embed({ tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], signal }, texts)
     const points: Point[] = []
+    const hashTokens = tokenHasher(tenantKeys.tokens)
     for (const [at, chunk] of chunks.entries()) {
       if (at % CHUNKS_PER_TURN === 0) await setImmediate()
-      const tokens = hashTokens(tenantKeys.tokens, tokenize(texts[at] ?? '', document.language))
+      const tokens = hashTokens(tokenize(texts[at] ?? '', document.language))
       points.push({ id: chunk.id, document_id: key.document_id, revision: key.revision, vector: vectors?.[at] ?? null, tokens })
     }
     await withTenant(database, key.tenant_id, async (tx) => {

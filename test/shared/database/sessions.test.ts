@@ -27,7 +27,7 @@ test('a migration beside a running process costs it one try, typed as unavailabl
   }
 })
 
-describe('BEGIN travels with the statement after it', () => {
+describe('BEGIN and SET LOCAL travel with the statement after them', () => {
   test('and what fails in the transaction is rolled back', async () => {
     const before = await bench.query('SELECT FROM greffier.tenants')
     const failing = bench.tenant(async (tx) => {
@@ -39,8 +39,25 @@ describe('BEGIN travels with the statement after it', () => {
     expect(await bench.query('SELECT FROM greffier.tenants')).toHaveLength(before.length)
   })
 
+  test('and when one of them is refused, so is that statement, with their reason', async () => {
+    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
+    try {
+      const session = await thrifty(pool).connect()
+      await session.query('begin', [])
+      await session.query('SET LOCAL ROLE nobody_of_this_name', [])
+      await expect(session.query('CREATE TABLE greffier.kept AS SELECT $1::int AS one', [1])).rejects.toThrow(/nobody_of_this_name/)
+      await session.query('rollback', [])
+      expect((await session.query("SELECT to_regclass('greffier.kept') AS kept, $1::int AS one", [1])).rows).toEqual([
+        { kept: null, one: 1 },
+      ])
+      session.release()
+    } finally {
+      await pool.end()
+    }
+  })
+
   test('whether that has parameters, or has none, or there is none at all', async () => {
-    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1 })
+    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
     try {
       const session = await thrifty(pool).connect()
       const inTransaction = async () =>
@@ -50,9 +67,15 @@ describe('BEGIN travels with the statement after it', () => {
       expect(await inTransaction()).toBe(true)
       await session.query('commit', [])
       await session.query('begin', [])
-      await session.query('SELECT 1', [])
+      expect((await session.query('SELECT 1 AS one', [])).rows).toEqual([{ one: 1 }])
       expect(await inTransaction()).toBe(true)
       await session.query('rollback', [])
+      await session.query('begin', [])
+      await session.query("SET LOCAL app.tenant_id = 'some'", [])
+      const tenant = "SELECT current_setting('app.tenant_id', true) AS tenant, $1::int AS one"
+      expect((await session.query(tenant, [1])).rows).toEqual([{ tenant: 'some', one: 1 }])
+      await session.query('commit', [])
+      expect((await session.query(tenant, [1])).rows).toEqual([{ tenant: '', one: 1 }])
       await session.query('begin', [])
       await session.query('commit', [])
       expect(await inTransaction()).toBe(false)
@@ -64,7 +87,7 @@ describe('BEGIN travels with the statement after it', () => {
 })
 
 test('a statement is parsed once in a connection', async () => {
-  const pool = new Pool({ connectionString: bench.ownerUrl, max: 1 })
+  const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
   try {
     const session = await thrifty(pool).connect()
     for (const value of [1, 2, 3]) await session.query('SELECT $1::int AS value', [value])
