@@ -6,7 +6,7 @@ import { openPublisher } from '../shared/queue/publish.ts'
 import { readConfig } from '../shared/runtime/config.ts'
 import { runService } from '../shared/runtime/service.ts'
 
-await runService(readConfig, 'dispatcher', async (_server, platform) => {
+await runService(readConfig, 'dispatcher', ['queue'], async (_server, platform) => {
   const publisher = openPublisher(platform.backend)
   const dispatcher = startDispatcher({ ...platform, publisher: { ...publisher, waiting: async () => 0 } })
   process.on('message', () => void publisher.waiting('extract').then((jobs) => process.send?.({ jobs })))

@@ -3,7 +3,7 @@ import { createFirstKey } from '../../shared/runtime/first-key.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { addCompliance } from './app.ts'
 
-await runService(readConfig, 'compliance', async (server, platform) => {
+await runService(readConfig, 'compliance', [], async (server, platform) => {
   addCompliance(server, platform)
   const first = await createFirstKey(platform.database, platform.tenants)
   // The one secret that is ever printed, once, on a new installation: without it nobody could make the others.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DocumentList, DocumentText, DocumentView, UploadAccepted } from '../../shared/contracts/document.ts'
-import { AppError } from '../../shared/contracts/errors.ts'
+import { AppError, errorCode } from '../../shared/contracts/errors.ts'
 import { type Tx, withTenant } from '../../shared/database/connection.ts'
 import { readPages } from '../../shared/database/content.ts'
 import { addRevision, buryDocument, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
@@ -9,22 +9,27 @@ import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addProgressRoute } from './progress.ts'
 import type { IngestServices } from './services.ts'
+import { FORMATS } from './sniff.ts'
 import { documentHead, readDocumentView } from './view.ts'
 
 const tags = ['documents']
 const Id = z.object({ id: z.uuid() })
 const PAGE_SIZE_MAX = 100
-const EXTENSION: Record<DocumentRow['media_type'], string> = {
-  'application/pdf': 'pdf',
-  'text/markdown': 'md',
-  'text/html': 'html',
-  'text/plain': 'txt',
-}
 
 export function addDocumentRoutes(server: HttpServer, services: IngestServices): void {
   const { database, vault, tenants } = services
   const read = authorize(database, 'documents:read')
   const write = authorize(database, 'documents:write')
+
+  /** Where the original goes while it is read, an erasure is what there is to say. */
+  const reading = async <Result>(tenantId: string, id: string, work: (tx: Tx) => Promise<Result>): Promise<Result> => {
+    try {
+      return await withTenant(database, tenantId, work)
+    } catch (error) {
+      if (errorCode(error) === 'ORIGINAL_MISSING') await withTenant(database, tenantId, (tx) => findDocument(tx, id))
+      throw error
+    }
+  }
 
   server.get(
     '/v1/documents',
@@ -49,7 +54,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
     { onRequest: read, schema: { tags, summary: 'Status, stages and fields', params: Id, response: { 200: DocumentView } } },
     async ({ identity, params }) => {
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
-      return withTenant(database, identity.tenantId, async (tx) => {
+      return reading(identity.tenantId, params.id, async (tx) => {
         const row = await findDocument(tx, params.id)
         return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }))
       })
@@ -63,8 +68,10 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
     { onRequest: read, schema: { tags, summary: 'The original bytes', params: Id } },
     async ({ identity, params }, reply) => {
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
-      const row = await withTenant(database, identity.tenantId, (tx) => findDocument(tx, params.id))
-      const { plain } = await vault.read({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
+      const { row, plain } = await reading(identity.tenantId, params.id, async (tx) => {
+        const found = await findDocument(tx, params.id)
+        return { row: found, ...(await vault.read({ tenantKey, tenantId: found.tenant_id, documentId: found.id })) }
+      })
       try {
         // Looked up again: an erasure may have come between, and what it announced as gone is not handed out.
         await withTenant(database, identity.tenantId, async (tx) =>
@@ -74,7 +81,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
         plain.destroy()
         throw error
       }
-      reply.header('content-disposition', `attachment; filename="${row.id}.${EXTENSION[row.media_type]}"`)
+      reply.header('content-disposition', `attachment; filename="${row.id}.${FORMATS[row.media_type].extensions[0]}"`)
       return reply.type(row.media_type).send(plain)
     },
   )
@@ -84,7 +91,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
     { onRequest: read, schema: { tags, summary: 'The extracted text by page', params: Id, response: { 200: DocumentText } } },
     async ({ identity, params }) => {
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
-      return withTenant(database, identity.tenantId, async (tx) => {
+      return reading(identity.tenantId, params.id, async (tx) => {
         const row = await findDocument(tx, params.id)
         const keys = await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id })
         const revision = row.live_revision ?? row.revision

@@ -11,7 +11,7 @@ import { acceptDocument } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { claimIdempotencyKey, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
 import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
-import type { Reach } from '../../shared/runtime/faults.ts'
+import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { createRegistrar } from './registrar.ts'
@@ -24,7 +24,7 @@ export interface UploadServices {
   tenants: Tenants
   metrics: Metrics
   log: Log
-  reach: Reach
+  passPoint: PassPoint
   uploadBytesMax: number
 }
 
@@ -41,7 +41,7 @@ export interface IncomingDocument {
 export type Upload = (incoming: IncomingDocument) => Promise<UploadAccepted>
 
 export function createUpload(services: UploadServices): Upload {
-  const { database, vault, tenants, reach } = services
+  const { database, vault, tenants, passPoint } = services
   const register = createRegistrar(database)
   return async (incoming) => {
     const { tenantId } = incoming
@@ -55,17 +55,17 @@ export function createUpload(services: UploadServices): Upload {
       store: services.blobs.name,
       locator: vault.locator(tenantId, documentId),
     })
-    reach('upload:registered', documentId)
+    passPoint('upload:registered', documentId)
     let committing = false
     try {
       const stored = await vault.write({ tenantKey: tenantKeys.documents, tenantId, documentId, source: bytes })
-      reach('upload:stored', documentId)
+      passPoint('upload:stored', documentId)
       const options = await incoming.options()
       committing = true
       const accepted = await withTenant(database, tenantId, (tx) =>
         accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options }),
       )
-      reach('upload:accepted', documentId)
+      passPoint('upload:accepted', documentId)
       services.metrics.uploadedBytes.inc(stored.bytes)
       if (accepted.document_id !== documentId) await discard(services, tenantId, documentId)
       return accepted

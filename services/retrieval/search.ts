@@ -142,7 +142,7 @@ async function keysUnlessErased(vault: Vault, tenantKey: Buffer, tenantId: strin
   try {
     return await vault.keys({ tenantKey, tenantId, documentId })
   } catch (error) {
-    if (error instanceof AppError && error.code === 'DOCUMENT_ERASED') return null
+    if (error instanceof AppError && error.code === 'ORIGINAL_MISSING') return null
     throw error
   }
 }

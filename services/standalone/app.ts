@@ -49,7 +49,12 @@ export async function startStandalone(config: Config): Promise<Standalone> {
     closing.push(() => platform.close())
     const workers = startWorkers(platform)
     closing.push(() => workers.close())
-    const server = await createHttpServer({ title: 'Greffier', log, metrics: platform.metrics, ready: platform.ready })
+    const server = await createHttpServer({
+      title: 'Greffier',
+      log,
+      metrics: platform.metrics,
+      ready: () => platform.ready(['queue', 'search']),
+    })
     await addIngest(server, { ...platform, uploadBytesMax: config.UPLOAD_BYTES_MAX })
     addRetrieval(server, platform)
     addCompliance(server, platform)

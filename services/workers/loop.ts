@@ -17,7 +17,7 @@ import {
 } from '../../shared/database/stages.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import type { QueueBackend } from '../../shared/queue/backend.ts'
-import type { Reach } from '../../shared/runtime/faults.ts'
+import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { createQuarantine, type Quarantine } from './quarantine.ts'
@@ -32,8 +32,8 @@ const HAND_BACK_PAUSE_MS = 1_000
 const CLOSE_GRACE_MS = 5_000
 
 export interface WorkerLoop {
-  /** Takes no more jobs, lets active ones finish until `deadlineMs`, then aborts them and hands them back. Resolves soon after, whatever the queue does. */
-  close(deadlineMs: number): Promise<void>
+  /** Takes no more jobs, lets active ones finish for `drainMs`, then aborts them and hands them back. Resolves soon after, whatever the queue does. */
+  close(drainMs: number): Promise<void>
 }
 
 interface LoopServices {
@@ -43,7 +43,7 @@ interface LoopServices {
   handlers: StageHandlers
   log: Log
   metrics: Metrics
-  reach: Reach
+  passPoint: PassPoint
   /** Called when a stage of this worker has made another one due. */
   onDue: () => void
 }
@@ -54,11 +54,11 @@ export function startWorkerLoop(options: LoopServices): WorkerLoop {
   const services = { ...options, quarantine: createQuarantine(stopping.signal) }
   const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => deliver(services, stage, payload, stopping.signal)))
   return {
-    close: async (deadlineMs) => {
-      const timer = setTimeout(() => stopping.abort(new ShutdownError()), deadlineMs)
+    close: async (drainMs) => {
+      const timer = setTimeout(() => stopping.abort(new ShutdownError()), drainMs)
       const closed = new AbortController()
       const closing = Promise.all(workers.map((worker) => worker.close())).finally(() => closed.abort())
-      await Promise.race([closing, gone(deadlineMs + CLOSE_GRACE_MS, closed.signal)])
+      await Promise.race([closing, gone(drainMs + CLOSE_GRACE_MS, closed.signal)])
       clearTimeout(timer)
     },
   }
@@ -92,6 +92,8 @@ async function deliver(services: Services, stage: Stage, payload: unknown, stopp
   try {
     await runJob(services, stage, payload, stopping)
   } catch (error) {
+    // It waited for its turn in quarantine and was never begun.
+    if (error instanceof ShutdownError) return
     services.log.error({ stage, ...errorFields(error) }, 'a job could not be handled')
     throw error
   }
@@ -121,15 +123,15 @@ async function run(services: Services, key: StageKey, begun: Begun, stopping: Ab
     ended: true,
   }
   if (begun.kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
-  const reach = (point: 'started' | 'worked' | 'committed') => services.reach(`${key.stage}:${point}`, key.document_id)
+  const passPoint = (point: 'started' | 'worked' | 'committed') => services.passPoint(`${key.stage}:${point}`, key.document_id)
   try {
-    reach('started')
+    passPoint('started')
     const result = await runHandler(services, start, stopping)
-    reach('worked')
+    passPoint('worked')
     await commit(services, start, result)
     services.onDue()
-    reach('committed')
-    observe(services, start, 'completed')
+    passPoint('committed')
+    observe(services, start, result.failed ? 'failed' : result.againInMs ? 'repeated' : 'completed')
   } catch (error) {
     await recover(services, start, error)
   }
@@ -150,10 +152,6 @@ async function runHandler(services: Services, start: Start, stopping: AbortSigna
     signal,
   })
   start.ended = false
-  const ended = () => {
-    start.ended = true
-  }
-  working.then(ended, ended)
   // A handler that does not heed the signal loses the race; its late result is dropped and the fence refuses its writes.
   return await new Promise<StageResult>((resolve, reject) => {
     const abort = () => {
@@ -161,6 +159,12 @@ async function runHandler(services: Services, start: Start, stopping: AbortSigna
       if (!start.ended) void endLate(services, start, working)
     }
     signal.addEventListener('abort', abort, { once: true })
+    // A listener that stayed would keep the result, a document's text and keys, for as long as the stage may take.
+    const ended = () => {
+      start.ended = true
+      signal.removeEventListener('abort', abort)
+    }
+    working.then(ended, ended)
     working.then(resolve, (error) =>
       reject(timeout.aborted ? new AppError('STAGE_TIMEOUT', undefined, { cause: error }) : stopping.aborted ? stopping.reason : error),
     )
@@ -199,7 +203,10 @@ async function commit(services: Services, start: Start, result: StageResult): Pr
 /** The class of the error decides: hand back, repeat later, or end with a reason. */
 async function recover(services: Services, start: Start, error: unknown): Promise<void> {
   const { key } = start
-  if (error instanceof ShutdownError) return postpone(services, start, { dueInMs: HAND_BACK_PAUSE_MS, countStart: false, code: null })
+  if (error instanceof ShutdownError) {
+    await postpone(services, start, { dueInMs: HAND_BACK_PAUSE_MS, countStart: false, code: null })
+    return
+  }
   const code = errorCode(error)
   const fields = {
     documentId: key.document_id,
@@ -212,31 +219,30 @@ async function recover(services: Services, start: Start, error: unknown): Promis
   }
   if (code === 'STALE_EPOCH' || code === 'DOCUMENT_ERASED') {
     services.log.info(fields, 'another start, revision or an erasure took over; nothing was committed')
-    // Without a tombstone the original is not erased but lost.
-    return code === 'DOCUMENT_ERASED' ? fail(services, start, new AppError('ORIGINAL_MISSING')) : stepAside(services, start)
+    return stepAside(services, start)
   }
   if (code === 'INTERNAL') services.log.error({ ...fields, ...errorFields(error) }, 'stage failed unexpectedly')
   const job = JOBS[key.stage]
   // Nobody can ask for an erasure a second time: it is repeated whatever it failed with.
   if ((ERRORS[code].retry === 'transient' || key.stage === 'erase') && start.starts < job.attempts) {
     services.log.warn(fields, 'stage failed and will be repeated')
-    observe(services, start, 'repeated')
     const retryAfterMs = error instanceof AppError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1_000 : 0
-    return postpone(services, start, { dueInMs: Math.max(backoffMs(job.backoffMs, start.starts), retryAfterMs), countStart: true, code })
+    const dueInMs = Math.max(backoffMs(job.backoffMs, start.starts), retryAfterMs)
+    if (await postpone(services, start, { dueInMs, countStart: true, code })) observe(services, start, 'repeated')
+    return
   }
   services.log.warn(fields, 'stage failed for good')
   await fail(services, start, error)
 }
 
-async function postpone(services: Services, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<void> {
-  await unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, options))
+function postpone(services: Services, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<boolean> {
+  return unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, options))
 }
 
 async function fail(services: Services, start: Start, error: unknown): Promise<void> {
   const code = errorCode(error)
   const refused = ERRORS[code].retry === 'policy'
-  observe(services, start, refused ? 'refused' : 'failed')
-  await unlessSuperseded(services, start, async (tx) => {
+  const ended = await unlessSuperseded(services, start, async (tx) => {
     await appendEvent(tx, start.key.tenant_id, {
       ...eventOf(start),
       operation: OPERATION[start.key.stage],
@@ -246,18 +252,21 @@ async function fail(services: Services, start: Start, error: unknown): Promise<v
     })
     await failStage(tx, start.key, code, refused ? 'refused' : 'failed')
   })
+  if (ended) observe(services, start, refused ? 'refused' : 'failed')
 }
 
-/** Writes the end of a start, unless a newer start, a newer revision or an erasure has made it nobody's business. */
-async function unlessSuperseded(services: Services, start: Start, write: (tx: Tx) => Promise<void>): Promise<void> {
+/** Writes the end of a start, unless a newer start, a newer revision or an erasure has made it nobody's business: it then resolves with false. */
+async function unlessSuperseded(services: Services, start: Start, write: (tx: Tx) => Promise<void>): Promise<boolean> {
   try {
     await withTenant(services.database, start.key.tenant_id, async (tx) => {
       await assertCurrent(tx, start.key, start.epoch)
       await write(tx)
     })
+    return true
   } catch (error) {
     if (errorCode(error) !== 'STALE_EPOCH') throw error
     if (start.ended) await stepAside(services, start)
+    return false
   }
 }
 

@@ -4,7 +4,7 @@ import { startWorkers } from './run.ts'
 
 const EXIT_GRACE_MS = 2_000
 
-await runService(readConfig, 'workers', async (_server, platform) => {
+await runService(readConfig, 'workers', ['queue', 'search'], async (_server, platform) => {
   const workers = startWorkers(platform)
   return () => workers.close()
 })

@@ -39,7 +39,7 @@ export interface Vault {
    * Writing a second time replaces the document's key: columns sealed under the old one never open again.
    */
   write(to: DocumentAccess & { source: Readable }): Promise<{ keys: DocumentKeys; bytes: number; sha256: Buffer }>
-  /** Reads the header only. Throws AppError DOCUMENT_ERASED when there is no object, DECRYPTION_FAILED when it is not this document's. */
+  /** Reads the header only. Throws AppError ORIGINAL_MISSING when there is no object, DECRYPTION_FAILED when it is not this document's. */
   keys(of: DocumentAccess): Promise<DocumentKeys>
   /** `plain` gives only bytes that were authenticated, and fails with AppError DECRYPTION_FAILED at the first frame that was not. Errors as `keys`. */
   read(from: DocumentAccess): Promise<{ keys: DocumentKeys; plain: Readable }>
@@ -82,7 +82,7 @@ export function createVault(store: BlobStore): Vault {
       const header = await readHeader(store, place)
       const documentKey = openHeader(tenantKey, header, place)
       const frames = openFrames(frameCipher(documentKey, header, place))
-      const body = await getOrErased(store, place, { start: HEADER_BYTES })
+      const body = await getOriginal(store, place, { start: HEADER_BYTES })
       return { keys: documentKeys(documentKey), plain: joined(body, frames) }
     },
 
@@ -118,7 +118,7 @@ function newHeader(tenantKey: Buffer, documentKey: Buffer, place: string): Buffe
 }
 
 async function readHeader(store: BlobStore, place: string): Promise<Buffer> {
-  return buffer(await getOrErased(store, place, { start: 0, end: HEADER_BYTES }))
+  return buffer(await getOriginal(store, place, { start: 0, end: HEADER_BYTES }))
 }
 
 /** Throws AppError DECRYPTION_FAILED. The nonce prefix is authenticated by the frames, not here. */
@@ -128,11 +128,11 @@ function openHeader(tenantKey: Buffer, header: Buffer, place: string): Buffer {
   return unwrapKey(wrappingKey(tenantKey), header.subarray(WRAPPED_KEY_START, NONCE_PREFIX_START), place)
 }
 
-async function getOrErased(store: BlobStore, place: string, range: { start: number; end?: number }): Promise<Readable> {
+async function getOriginal(store: BlobStore, place: string, range: { start: number; end?: number }): Promise<Readable> {
   try {
     return await store.get(place, range)
   } catch (error) {
-    if (error instanceof AppError && error.code === 'NOT_FOUND') throw new AppError('DOCUMENT_ERASED', undefined, { cause: error })
+    if (error instanceof AppError && error.code === 'NOT_FOUND') throw new AppError('ORIGINAL_MISSING', undefined, { cause: error })
     throw error
   }
 }

@@ -4,11 +4,11 @@ import { z } from 'zod'
  * THE PIPELINE AS ONE TABLE. A document travels extract → enrich → index → done; erase runs beside it.
  * A job carries ids and a revision, never content. PostgreSQL decides what is due; a queue only says when.
  *
- * attempts     starts of one stage of one revision before it fails for good (counted in PostgreSQL, so a lost queue does not reset it)
+ * attempts     starts of one stage of one revision before it fails for good (counted in PostgreSQL, so a lost queue does not reset it);
+ *              an erasure is never given up: a store that is away for a week is emptied when it is back
  * backoffMs    pause before the second start; doubles with each further one, with jitter
  * timeoutMs    wall clock of one start
  * concurrency  starts at once in one worker process
- *              (an erasure is never given up: a store that is away for a week is emptied when it is back)
  * next         the stage that follows, or null
  */
 const StageJob = z.strictObject({

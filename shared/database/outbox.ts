@@ -9,8 +9,11 @@ export interface DueJob extends Omit<StageJob, 'v'> {
   stage: Stage
 }
 
-/** Asks for a stage to be run, in the transaction that made it due: what commits will be published, what rolls back never was. */
-export async function enqueue(tx: Tx, stage: Stage, job: Omit<StageJob, 'v'>, dueInMs = 0): Promise<void> {
+/**
+ * Asks for a stage to be run after a pause, in the transaction that put it back: what commits will be published, what rolls back never was.
+ * `scheduleStage` and the sweeper insert their rows by themselves, in the statement that finds them due.
+ */
+export async function enqueue(tx: Tx, stage: Stage, job: Omit<StageJob, 'v'>, dueInMs: number): Promise<void> {
   await tx
     .insertInto('outbox')
     .values({

@@ -53,7 +53,7 @@ export async function startRevision(tx: Tx, job: Omit<StageJob, 'v'>, cause: 'up
  * More starts than the table of jobs allows: `exhausted`, whatever ended the earlier ones. An earlier start that has no end is taken over,
  * or with `takeOver: false` left alone and told as `open`.
  */
-export async function beginStage(tx: Tx, key: StageKey, { takeOver = true } = {}): Promise<Begun> {
+export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver: boolean }): Promise<Begun> {
   const { document_id, revision, stage } = key
   const { rows } = await sql<Claimed>`
     WITH document AS (
@@ -148,7 +148,7 @@ export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome:
   await notifyProgress(tx, key.document_id)
 }
 
-/** Puts a stage back: after a passing failure with a pause, or at shutdown without one and without counting the start. */
+/** Puts a stage back for `dueInMs`: after a passing failure, at shutdown, or because it has to look again; the latter two do not count the start. */
 export async function postponeStage(
   tx: Tx,
   key: StageKey,

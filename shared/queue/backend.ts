@@ -58,7 +58,7 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
     openQueue: (stage) => watched(new Queue(stage, { ...connect, ...QUEUE_OPTIONS }, createPacedBackend as never), onError),
     openWorker: (stage, process) =>
       watched(new Worker(stage, processor(process), { ...connect, ...workerOptions(stage) }, createPacedBackend as never), onError),
-    ping: async () => void (await reach(() => pool.query('SELECT 1'))),
+    ping: async () => void (await answering(() => pool.query('SELECT 1'))),
     close: () => pool.end(),
   }
 }
@@ -102,7 +102,7 @@ export function openRedisQueues(url: string, onError: (error: unknown) => void):
     openWorker: (stage, process) =>
       watched(new Worker(stage, processor(process), { connection: consumer, prefix: REDIS_PREFIX, ...workerOptions(stage) }), onError),
     ping: async () => {
-      const memory = await reach(() => producer.info('memory'))
+      const memory = await answering(() => producer.info('memory'))
       if (!/maxmemory_policy:noeviction/.test(memory))
         throw new AppError('UNAVAILABLE', 'Redis must run with maxmemory-policy noeviction: it would drop jobs')
     },
@@ -167,7 +167,7 @@ async function migrateQueues(ownerUrl: string): Promise<void> {
   }
 }
 
-async function reach<Result>(work: () => Promise<Result>): Promise<Result> {
+async function answering<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Stage } from '../contracts/jobs.ts'
 import { type Database, type Tx, withSystem } from '../database/connection.ts'
 import type { Listener } from '../database/listen.ts'
 import { claimDue, type DueJob, deletePublished, OUTBOX_CHANNEL } from '../database/outbox.ts'
-import { NO_FAULTS, type Reach } from '../runtime/faults.ts'
+import { NO_FAULTS, type PassPoint } from '../runtime/faults.ts'
 import { errorFields, type Log } from '../runtime/log.ts'
 import type { Publisher } from './publish.ts'
 
@@ -29,9 +29,9 @@ export function startDispatcher(options: {
   publisher: Publisher
   listener: Listener
   log: Log
-  reach: Reach
+  passPoint: PassPoint
 }): Dispatcher {
-  const { database, publisher, listener, log, reach } = options
+  const { database, publisher, listener, log, passPoint } = options
   let closed = false
   let wake: () => void = () => undefined
   let woken = false
@@ -53,7 +53,7 @@ export function startDispatcher(options: {
     while (!closed) {
       woken = false
       try {
-        const published = await dispatchOnce(database, publisher, reach)
+        const published = await dispatchOnce(database, publisher, passPoint)
         if (published === 0 && !woken && !closed) await sleep(POLL_MS)
       } catch (error) {
         log.warn(errorFields(error), 'dispatch failed; the outbox keeps the jobs')
@@ -74,13 +74,13 @@ export function startDispatcher(options: {
 }
 
 /** Publishes at most one batch; returns how many jobs it was. A stage whose queue is full waits, and nothing waits behind it. */
-export async function dispatchOnce(database: Database, publisher: Publisher, reach: Reach = NO_FAULTS): Promise<number> {
+export async function dispatchOnce(database: Database, publisher: Publisher, passPoint: PassPoint = NO_FAULTS): Promise<number> {
   return withSystem(database, async (tx) => {
     await commitLater(tx)
     const admitted = await admit(tx, publisher)
     if (admitted.length === 0) return 0
     await publisher.publish(admitted)
-    for (const job of admitted) reach('dispatch:published', job.document_id)
+    for (const job of admitted) passPoint('dispatch:published', job.document_id)
     await deletePublished(tx, admitted)
     return admitted.length
   })

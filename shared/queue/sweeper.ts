@@ -9,7 +9,7 @@ import { forgetOldKeys } from '../database/idempotency.ts'
 import { wakeDispatchers } from '../database/outbox.ts'
 import { errorFields, type Log } from '../runtime/log.ts'
 
-/** "swp" in ASCII: one sweeper at a time over all processes. */
+/** "swp" in ASCII: one sweeper at a time looks over all processes; what it found it repairs without the lock, and twice does no harm. */
 const SWEEP_LOCK = 0x737770
 const BATCH = 500
 const EVERY_MS = 3_000
@@ -53,7 +53,7 @@ export function startSweeper(options: { database: Database; vault: Vault; blobs:
   }
 }
 
-/** One pass; of several processes one does it. */
+/** One pass. Where another process is looking, it does nothing. What cannot be repaired keeps nothing else from it, and is thrown at the end. */
 export async function sweepOnce(database: Database, vault: Vault, blobs: BlobStore, orphanAfterMs = ORPHAN_AFTER_MS): Promise<void> {
   const found = await withSystem(database, async (tx) => {
     const lock = await sql<{ got: boolean }>`SELECT pg_try_advisory_xact_lock(${SWEEP_LOCK}) AS got`.execute(tx)
@@ -64,11 +64,16 @@ export async function sweepOnce(database: Database, vault: Vault, blobs: BlobSto
   })
   if (!found) return
   for (const { tenant_id, ids } of found.intents) await withTenant(database, tenant_id, (tx) => closeAbandonedIntents(tx, tenant_id, ids))
+  const failures: unknown[] = []
+  const repair = async (work: () => Promise<unknown>) => void (await work().catch((error: unknown) => failures.push(error)))
   for (const orphan of found.orphans) {
-    await vault.destroy({ tenantId: orphan.tenant_id, documentId: orphan.document_id })
-    await withSystem(database, (tx) => forgetArtifact(tx, orphan.document_id))
+    await repair(async () => {
+      await vault.destroy({ tenantId: orphan.tenant_id, documentId: orphan.document_id })
+      await withSystem(database, (tx) => forgetArtifact(tx, orphan.document_id))
+    })
   }
-  await blobs.sweepTemporary(orphanAfterMs)
+  await repair(() => blobs.sweepTemporary(orphanAfterMs))
+  if (failures.length > 0) throw failures[0]
 }
 
 /** Every stage that should be on its way and was not looked at for a while goes through the outbox again; a job that exists is left as it is. */

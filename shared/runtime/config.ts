@@ -79,6 +79,9 @@ const CliEnvironment = Environment.pick({ DATA_DIR: true, PORT: true, LOG_LEVEL:
   GREFFIER_API_KEY: z.string().min(1).optional(),
 })
 
+/** The names of all variables that are read. */
+export const VARIABLES = [...new Set([Environment, CliEnvironment].flatMap((schema) => Object.keys(schema.shape)))]
+
 export interface CliConfig {
   url: string | undefined
   apiKey: string | undefined

@@ -34,12 +34,12 @@ export const FaultAt = z.string().transform((text, context) => {
 type Fault = z.infer<typeof FaultAt>
 
 /** Says that a process is at a point with a document. */
-export type Reach = (point: FaultPoint, documentId: string) => void
+export type PassPoint = (point: FaultPoint, documentId: string) => void
 
-export const NO_FAULTS: Reach = () => undefined
+export const NO_FAULTS: PassPoint = () => undefined
 
 /** With a fault it happens once in a process, at the first document that gets there. */
-export function createReach(fault: Fault | undefined): Reach {
+export function createFaultPoints(fault: Fault | undefined): PassPoint {
   if (!fault) return NO_FAULTS
   let armed = true
   return (point, documentId) => {

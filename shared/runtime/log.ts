@@ -17,6 +17,7 @@ export interface LogFields {
   status?: number
   code?: ErrorCode | string
   errorName?: string
+  fault?: string
   durationMs?: number
   count?: number
   port?: number

@@ -15,7 +15,7 @@ import type { SearchStore } from '../search/port.ts'
 import { createQdrantSearch } from '../search/qdrant.ts'
 import { createSqliteSearch } from '../search/sqlite.ts'
 import type { Config } from './config.ts'
-import { createReach, type Reach } from './faults.ts'
+import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { loadPolicy, loadRegister } from './policy-files.ts'
@@ -36,11 +36,14 @@ export interface Platform {
   embedder: Embedder
   metrics: Metrics
   log: Log
-  reach: Reach
-  /** Throws AppError UNAVAILABLE naming what does not answer. */
-  ready(): Promise<void>
+  passPoint: PassPoint
+  /** Throws AppError UNAVAILABLE naming what does not answer. PostgreSQL is needed by everything. */
+  ready(needs: readonly Need[]): Promise<void>
   close(): Promise<void>
 }
+
+/** What a service cannot work without: one that does not answer makes it not ready, and a load balancer takes it out. */
+export type Need = 'queue' | 'search'
 
 export interface PlatformOptions {
   config: Config
@@ -61,6 +64,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     declaration: operatorDeclaration(config),
     providers: createProviders(config),
   }
+  if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
   const database = openDatabase(databaseUrl, onConnectionError)
@@ -86,11 +90,11 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),
     log,
-    reach: createReach(config.FAULT_AT),
-    ready: async () => {
+    passPoint: createFaultPoints(config.FAULT_AT),
+    ready: async (needs) => {
       await withSystem(database, (tx) => tx.selectNoFrom((row) => row.lit(1).as('one')).execute())
-      await backend.ping()
-      await search.ping()
+      if (needs.includes('queue')) await backend.ping()
+      if (needs.includes('search')) await search.ping()
     },
     close: async () => {
       await listener.close()

@@ -2,7 +2,7 @@ import { type Config, ConfigError } from './config.ts'
 import { createHttpServer, type HttpServer } from './http.ts'
 import { stopRequested } from './lifecycle.ts'
 import { createLog } from './log.ts'
-import { openPlatform, type Platform } from './platform.ts'
+import { type Need, openPlatform, type Platform } from './platform.ts'
 import { PolicyFileError } from './policy-files.ts'
 
 /** EX_CONFIG of sysexits.h. */
@@ -12,9 +12,9 @@ const EXIT_CONFIGURATION = 78
  * Runs one service as a process of its own; a configuration, policy or register that does not parse ends it with one line and exit code 78.
  * `add` adds the service's routes and work, and may return what has to be closed besides.
  */
-export async function runService(readConfig: () => Config, name: string, add: AddService): Promise<void> {
+export async function runService(readConfig: () => Config, name: string, needs: readonly Need[], add: AddService): Promise<void> {
   try {
-    await run(readConfig(), name, add)
+    await run(readConfig(), name, needs, add)
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof PolicyFileError)) throw error
     process.stderr.write(`greffier ${name}: ${error.message}\n`)
@@ -25,10 +25,10 @@ export async function runService(readConfig: () => Config, name: string, add: Ad
 type AddService = (server: HttpServer, platform: Platform, config: Config) => Promise<(() => Promise<void>) | undefined>
 
 /** Opens the platform that the configuration names, adds the service, listens, and closes everything in reverse order when asked to stop. */
-async function run(config: Config, name: string, add: AddService): Promise<void> {
+async function run(config: Config, name: string, needs: readonly Need[], add: AddService): Promise<void> {
   const log = createLog(config.LOG_LEVEL, name)
   const platform = await openPlatform({ config, log, ...requiredForServices(config) })
-  const server = await createHttpServer({ title: `Greffier ${name}`, log, metrics: platform.metrics, ready: platform.ready })
+  const server = await createHttpServer({ title: `Greffier ${name}`, log, metrics: platform.metrics, ready: () => platform.ready(needs) })
   const close = await add(server, platform, config)
   const address = await server.listen({ host: config.HOST, port: config.PORT })
   log.info({ port: Number(new URL(address).port), backend: platform.backend.name }, 'service started')

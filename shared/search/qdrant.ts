@@ -32,13 +32,15 @@ export function createQdrantSearch(options: { url: string; apiKey?: string | und
     })
     return {
       count: (conditions: Schemas['Condition'][]) =>
-        reach(async () => (await client.count(collection, { filter: filter(conditions), exact: true })).count),
+        answering(async () => (await client.count(collection, { filter: filter(conditions), exact: true })).count),
       delete: (conditions: Schemas['Condition'][], except: string[] = []) =>
-        reach(() => client.delete(collection, { wait: true, filter: filter(conditions, except.length > 0 ? [{ has_id: except }] : []) })),
+        answering(() =>
+          client.delete(collection, { wait: true, filter: filter(conditions, except.length > 0 ? [{ has_id: except }] : []) }),
+        ),
       upsert: (points: readonly Point[], revision: number) =>
-        reach(() => client.upsert(collection, { wait: true, points: points.map((point) => stored(point, tenantId, revision)) })),
+        answering(() => client.upsert(collection, { wait: true, points: points.map((point) => stored(point, tenantId, revision)) })),
       query: (legs: Leg[], conditions: Schemas['Condition'][], limit: number) =>
-        reach(() =>
+        answering(() =>
           client.query(collection, {
             prefetch: legs.map((leg) => ({
               query: leg.query,
@@ -100,7 +102,7 @@ export function createQdrantSearch(options: { url: string; apiKey?: string | und
       await tenant(tenant_id).delete([ofDocument(document_id), ...older])
     },
     async ping() {
-      const { version } = await reach(() => client.versionInfo())
+      const { version } = await answering(() => client.versionInfo())
       const [major = 0, minor = 0] = version.split('.').map(Number)
       const newEnough = major > SERVER_VERSION_MIN.major || (major === SERVER_VERSION_MIN.major && minor >= SERVER_VERSION_MIN.minor)
       if (!newEnough) throw new AppError('UNAVAILABLE', `Qdrant 1.19 or later is needed, the server is ${version}`)
@@ -132,15 +134,15 @@ function createSchema(client: QdrantClient, collection: string) {
     await index('revision', { type: 'integer' })
   }
 
-  const exists = () => reach(async () => (await client.collectionExists(collection)).exists)
+  const exists = () => answering(async () => (await client.collectionExists(collection)).exists)
 
   const index = (field_name: string, field_schema: Schemas['PayloadSchemaParams']) =>
-    reach(() => client.createPayloadIndex(collection, { wait: true, field_name, field_schema }))
+    answering(() => client.createPayloadIndex(collection, { wait: true, field_name, field_schema }))
 
   async function hasDense(dimension: number): Promise<boolean> {
     const name = denseName(dimension)
     if (dense.has(name)) return true
-    const { config } = await reach(() => client.getCollection(collection))
+    const { config } = await answering(() => client.getCollection(collection))
     for (const known of Object.keys(config.params.vectors ?? {})) dense.add(known)
     return dense.has(name)
   }
@@ -170,7 +172,7 @@ function createSchema(client: QdrantClient, collection: string) {
 /** Another process may create the same thing between our look and our request: the refusal is then no error. */
 async function unlessMadeMeanwhile(isThere: () => Promise<boolean>, make: () => Promise<unknown>): Promise<void> {
   try {
-    await reach(make)
+    await answering(make)
   } catch (error) {
     if (!(await isThere())) throw error
   }
@@ -232,7 +234,7 @@ function toHit(point: Schemas['ScoredPoint']): SearchStoreHit {
 }
 
 /** A 4xx for our request is our fault and stays; everything else may pass: connection, time-out, key, overload, a collection that is not there yet. */
-async function reach<T>(request: () => Promise<T>): Promise<T> {
+async function answering<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request()
   } catch (cause) {

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { readdirSync, rmSync } from 'node:fs'
 import { get, type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { textPdf } from '../fixtures/pdf.ts'
@@ -45,6 +47,20 @@ describe('a document', () => {
     for (const { evidence } of Object.values(document.fields)) {
       for (const { start, end, quote } of evidence) expect(INVOICE.slice(start, end)).toBe(quote)
     }
+  })
+
+  test('whose original was lost is not called erased', async () => {
+    const { document_id } = await greffier.upload(uniqueText())
+    await greffier.settled(document_id)
+    const objects = join(greffier.dataDir, 'blobs/objects')
+    const [path] = readdirSync(objects, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(document_id))
+    rmSync(join(objects, path ?? 'none'))
+    for (const what of ['', '/content', '/text']) {
+      const response = await greffier.fetch(`/v1/documents/${document_id}${what}`)
+      expect([response.status, await response.json()]).toMatchObject([500, { code: 'ORIGINAL_MISSING' }])
+    }
+    await greffier.erase(document_id)
+    expect((await greffier.fetch(`/v1/documents/${document_id}`)).status).toBe(410)
   })
 
   test('gives its exact bytes back, and every read of them is on record', async () => {

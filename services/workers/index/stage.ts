@@ -7,7 +7,7 @@ import { withTenant } from '../../../shared/database/connection.ts'
 import { type RevisionKey, readPages, replaceChunks } from '../../../shared/database/content.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
-import type { Reach } from '../../../shared/runtime/faults.ts'
+import type { PassPoint } from '../../../shared/runtime/faults.ts'
 import type { Point, SearchStore } from '../../../shared/search/port.ts'
 import { tokenHasher, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
@@ -20,12 +20,12 @@ const CHUNKS_PER_TURN = 32
 interface IndexServices extends StageServices {
   embedder: Embedder
   search: SearchStore
-  reach: Reach
+  passPoint: PassPoint
 }
 
 /** Pages → chunks → vectors and token hashes, counted in the search store before the document is called indexed. */
 export function createIndex(services: IndexServices): StageHandler {
-  const { database, vault, embedder, search, reach } = services
+  const { database, vault, embedder, search, passPoint } = services
   return async (run) => {
     const { key, document, tenantKeys, signal } = run
     const keys = await openKeys(vault, run)
@@ -50,7 +50,7 @@ export function createIndex(services: IndexServices): StageHandler {
         locator: key.document_id,
       })
     })
-    reach('index:registered', key.document_id)
+    passPoint('index:registered', key.document_id)
     const counted = await store(services, key, points)
     if (counted !== points.length) throw new AppError('INDEX_INCOMPLETE', `${counted} of ${points.length} points`)
     return {

@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startWorkerLoop, type WorkerLoop } from '../../../services/workers/loop.ts'
 import type { StageHandler, StageHandlers, StageResult, StageRun } from '../../../services/workers/stage.ts'
@@ -90,6 +94,49 @@ test('a stage that fails in its write leaves nothing of it: no row, no event, no
   expect(await languageOf(key)).toBeNull()
   expect(await record(key)).toEqual([])
   expect((await snapshot(key)).stages).toMatchObject([{ stage: 'extract', status: 'pending', error_code: 'UNAVAILABLE' }])
+})
+
+test('what a handler returned, a document in clear, is not kept until the time of its stage is over', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  let returned: WeakRef<StageResult> | undefined
+  const { deliver } = start({
+    extract: async () => {
+      const result = nothing()
+      returned = new WeakRef(result)
+      return result
+    },
+  })
+  await deliver('extract', await bench.upload())
+  await waitUntil(async () => {
+    // A WeakRef that was looked at lives until its turn of the event loop is over.
+    await setImmediate()
+    collect()
+    return returned?.deref() === undefined
+  }, 'the result to be collected')
+})
+
+test('a start that waits for its turn in quarantine when the worker stops is left as it was, and no error', async () => {
+  const blocking = gate()
+  const { deliver, loop, lines } = start({
+    extract: async (run) => {
+      await Promise.race([blocking.passed, once(run.signal, 'abort')])
+      return nothing()
+    },
+  })
+  const keys = [await bench.upload(), await bench.upload()]
+  for (const key of keys)
+    await bench.query(`UPDATE greffier.stages SET status = 'running', epoch = 1, starts = 1 WHERE document_id = $1`, [key.document_id])
+  const delivered = Promise.all(keys.map((key) => deliver('extract', key)))
+  await waitUntil(
+    async () => (await Promise.all(keys.map((key) => stageOf(key, 'extract')))).some((row) => row?.epoch === 2),
+    'one to begin',
+  )
+  await loop.close(0)
+  blocking.open()
+  await delivered
+  expect((await Promise.all(keys.map((key) => stageOf(key, 'extract')))).map((row) => row?.epoch).sort()).toEqual([1, 2])
+  expect(lines.filter(({ level }) => level === 'error')).toEqual([])
 })
 
 describe('an error', () => {
@@ -351,7 +398,7 @@ test.each(['PostgreSQL', 'Redis'] as const)(
     const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
     const [one, two] = [await open(), await open()]
     const publisher = openPublisher(two)
-    const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, reach: NO_FAULTS })
+    const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, passPoint: NO_FAULTS })
     onTestFinished(async () => {
       await dispatcher.close()
       await publisher.close()
@@ -418,7 +465,7 @@ function services() {
     tenants: bench.tenants,
     log: recordingLog().log,
     metrics: createMetrics(),
-    reach: NO_FAULTS,
+    passPoint: NO_FAULTS,
     onDue: () => undefined,
   }
 }

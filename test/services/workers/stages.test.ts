@@ -320,7 +320,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     embedder: createEmbedder(gateway, tenants),
     search: held,
     extractor: byHand,
-    reach: NO_FAULTS,
+    passPoint: NO_FAULTS,
   }
   const made = handQueue()
   startWorkerLoop({
@@ -329,7 +329,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     backend: made.backend,
     log: recordingLog().log,
     metrics: createMetrics(),
-    reach: NO_FAULTS,
+    passPoint: NO_FAULTS,
     onDue: () => undefined,
     handlers: {
       extract: createExtract(services),

@@ -85,7 +85,17 @@ export async function openWorld(bench: Workbench): Promise<World> {
       },
       close: async () => undefined,
     }
-    const services = { database, tenants, vault, blobs, search: held, extractor, gateway: GATEWAY, embedder: EMBEDDER, reach: NO_FAULTS }
+    const services = {
+      database,
+      tenants,
+      vault,
+      blobs,
+      search: held,
+      extractor,
+      gateway: GATEWAY,
+      embedder: EMBEDDER,
+      passPoint: NO_FAULTS,
+    }
     const queue = handQueue()
     const { watched, quiet } = watchTransactions(database)
     const loop = startWorkerLoop({

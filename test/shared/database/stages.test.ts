@@ -103,7 +103,7 @@ test('a redelivery that begins while a stage commits waits for it, and is then t
 test('a document that does not exist, or belongs to another tenant, is skipped', async () => {
   const key = await due()
   const other = await bench.tenants.create('other')
-  expect(await withTenant(bench.database, other, (tx) => beginStage(tx, { ...key, tenant_id: other }))).toEqual({
+  expect(await withTenant(bench.database, other, (tx) => beginStage(tx, { ...key, tenant_id: other }, { takeOver: true }))).toEqual({
     kind: 'skip',
     reason: 'unknown',
   })
@@ -198,7 +198,7 @@ async function place(key: StageKey): Promise<void> {
 }
 
 function begin(key: StageKey): ReturnType<typeof beginStage> {
-  return bench.tenant((tx) => beginStage(tx, key))
+  return bench.tenant((tx) => beginStage(tx, key, { takeOver: true }))
 }
 
 async function stagesOf(key: RevisionKey): Promise<Partial<Record<Stage, string>>> {

@@ -154,7 +154,7 @@ test('while Redis is down the outbox keeps the jobs, and they are delivered when
   const publisher = openPublisher(backend)
   const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
   const { log, lines } = recordingLog()
-  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log, reach: NO_FAULTS })
+  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log, passPoint: NO_FAULTS })
   const received: unknown[] = []
   const worker = backend.openWorker('extract', async (payload) => void received.push(payload))
   onTestFinished(async () => {
@@ -182,7 +182,7 @@ test('while Redis is down the outbox keeps the jobs, and they are delivered when
 test('a committed row wakes the dispatcher: it does not wait for its next look', async () => {
   const publisher = fakePublisher()
   const listener = await openListener(bench.serviceUrl, [OUTBOX_CHANNEL])
-  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, reach: NO_FAULTS })
+  const dispatcher = startDispatcher({ database: bench.database, publisher, listener, log: recordingLog().log, passPoint: NO_FAULTS })
   onTestFinished(async () => {
     await dispatcher.close()
     await listener.close()
@@ -234,7 +234,7 @@ async function fill(tenantId: string, count: number, stage: Stage = 'extract', d
 
 async function enqueueOne(): Promise<void> {
   await bench.tenant(async (tx) => {
-    await enqueue(tx, 'extract', { tenant_id: bench.tenantId, document_id: newId(), revision: 1 })
+    await enqueue(tx, 'extract', { tenant_id: bench.tenantId, document_id: newId(), revision: 1 }, 0)
     await wakeDispatchers(tx)
   })
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { FIRST_STAGE } from '../../../shared/contracts/jobs.ts'
 import { registerArtifact } from '../../../shared/database/artifacts.ts'
@@ -116,6 +117,23 @@ describe('an upload that never became a document', () => {
       expect(await exists(document)).toBe(true)
       expect(await entries(document)).toBe(1)
     }
+  })
+
+  test('that cannot be removed keeps no other from it, and the sweep says so at its end', async () => {
+    const [stuck, other] = [await original(), await original()]
+    await bench.query(`UPDATE greffier.artifacts SET registered_at = now() - interval '2 hours' WHERE document_id = ANY ($1)`, [
+      [stuck, other],
+    ])
+    const destroy: typeof bench.vault.destroy = async (place) => {
+      if (place.documentId === stuck) throw new AppError('STORAGE_FULL')
+      await bench.vault.destroy(place)
+    }
+    const swept = sweepOnce(bench.database, { ...bench.vault, destroy }, bench.blobs, HOUR_MS)
+    await expect(swept).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+    expect(await exists(stuck)).toBe(true)
+    expect(await entries(stuck)).toBe(1)
+    expect(await exists(other)).toBe(false)
+    expect(await entries(other)).toBe(0)
   })
 
   test('whose bytes never arrived loses its entry all the same', async () => {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { ConfigError, readConfig } from '../../../shared/runtime/config.ts'
-import { createReach, NO_FAULTS } from '../../../shared/runtime/faults.ts'
+import { createFaultPoints, NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { type ProcessExit, startScript } from '../../support/process.ts'
 import { waitUntil } from '../../support/wait.ts'
 
@@ -42,7 +42,7 @@ test('a process that is told to stop stands still until SIGCONT, and then passes
 
 test('without a fault there is nothing that could happen: the points call the empty function', () => {
   expect(readConfig({}).FAULT_AT).toBeUndefined()
-  expect(createReach(readConfig({ FAULT_AT: '' }).FAULT_AT)).toBe(NO_FAULTS)
+  expect(createFaultPoints(readConfig({ FAULT_AT: '' }).FAULT_AT)).toBe(NO_FAULTS)
   expect(NO_FAULTS('extract:started', mine)).toBeUndefined()
 })
 
