@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { createExtractor } from '../services/workers/extract/extractor.ts'
+import { createExtractor, EXTRACT_LIMITS } from '../services/workers/extract/extractor.ts'
 import { JOBS } from '../shared/contracts/jobs.ts'
 import { answerMessages } from './answer.ts'
 
@@ -17,14 +17,7 @@ export interface Extracted {
 
 const TENANT = randomUUID()
 
-/** As in services/workers/run.ts. */
-const extractor = createExtractor({
-  memoryBytesMax: 700_000_000,
-  wallClockMs: JOBS.extract.timeoutMs / 2,
-  textCharactersMax: 20_000_000,
-  pagesMax: 10_000,
-  warm: JOBS.extract.concurrency,
-})
+const extractor = createExtractor(EXTRACT_LIMITS)
 process.once('SIGTERM', () => void extractor.close().then(() => process.exit()))
 let loaded: Buffer[] = []
 

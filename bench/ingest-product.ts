@@ -1,13 +1,13 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import { createFilesystemBlobs } from '../shared/blobs/filesystem.ts'
+import type { Client } from 'pg'
 import { UploadAccepted } from '../shared/contracts/document.ts'
 import { bodyOf } from './bodies.ts'
-import { atEnd } from './cleanup.ts'
 import type { Sender, Sent } from './ingest.ts'
 import { DeliveryError, expectExactly } from './options.ts'
 import { cpuMsOf } from './processes.ts'
+import { connectAsOwner } from './product.ts'
 import type { Figures } from './rounds.ts'
 import type { Service, Stack } from './stack.ts'
 
@@ -28,9 +28,7 @@ export interface IngestProduct extends IngestContender {
 
 /** The product's ingest service over the stack's PostgreSQL. It never touches a queue: that is the dispatcher's, a process of its own. */
 export async function startIngestProduct(stack: Stack, send: Sender): Promise<IngestProduct> {
-  const owner = new Client({ connectionString: stack.postgres.ownerUrl, options: '-c search_path=greffier' })
-  await owner.connect()
-  const cleanup = atEnd(() => owner.end())
+  const owner = await connectAsOwner(stack.postgres.ownerUrl)
   const ingest = await stack.service('ingest')
   const authorization = { authorization: `Bearer ${stack.apiKey}` }
   let dispatcher: Service | null = null
@@ -62,7 +60,6 @@ export async function startIngestProduct(stack: Stack, send: Sender): Promise<In
     stop: async () => {
       await dispatcher?.stop()
       await ingest.stop()
-      cleanup.done()
       await owner.end()
     },
   }
@@ -93,8 +90,8 @@ async function checkRows(owner: Client, ids: readonly string[], outboxRows: numb
 
 /** One file for each answer, and none besides. */
 async function checkFiles(owner: Client, dataDir: string, ids: readonly string[]): Promise<void> {
-  const stored = new Set<string>()
-  for await (const locator of createFilesystemBlobs(join(dataDir, 'blobs')).list()) stored.add(locator.split('/')[1] ?? '')
+  const entries = await readdir(join(dataDir, 'blobs/objects'), { recursive: true, withFileTypes: true })
+  const stored = new Set(entries.filter((entry) => entry.isFile()).map((entry) => entry.name))
   expectExactly('files of this round', ids.filter((id) => stored.has(id)).length, ids.length)
   expectExactly('files', stored.size, await count(owner, 'SELECT count(*) FROM documents', []))
 }

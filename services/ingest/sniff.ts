@@ -1,4 +1,4 @@
-import type { MediaType } from '../../shared/contracts/document.ts'
+import { MediaType } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
 
 /** How much of the start of a document `sniff` wants; a shorter document gives what it has. */
@@ -7,43 +7,32 @@ export const SNIFF_BYTES = 4_096
 const PDF_HEADER_BYTES_MAX = 1_024
 const HTML_SEARCH_CHARACTERS_MAX = 1_024
 
-type Format = 'pdf' | 'markdown' | 'html' | 'plain'
-/** `foreign` is a format that we know by name and do not read. */
-type Declared = Format | 'foreign' | 'nothing'
-
-const MEDIA_TYPES: Record<Format, MediaType> = {
-  pdf: 'application/pdf',
-  markdown: 'text/markdown',
-  html: 'text/html',
-  plain: 'text/plain',
+/** How each type that we read is declared, other than by itself. The first extension is the one that a download gets. */
+export const FORMATS: Readonly<Record<MediaType, { extensions: readonly [string, ...string[]]; contentTypes: readonly string[] }>> = {
+  'application/pdf': { extensions: ['pdf'], contentTypes: ['application/x-pdf'] },
+  'text/markdown': { extensions: ['md', 'markdown'], contentTypes: ['text/x-markdown'] },
+  'text/html': { extensions: ['html', 'htm', 'xhtml'], contentTypes: ['application/xhtml+xml'] },
+  'text/plain': { extensions: ['txt', 'text', 'log', 'csv'], contentTypes: ['application/json', 'application/xml'] },
 }
 
-const EXTENSIONS = new Map<string, Format | 'foreign'>([
-  ['pdf', 'pdf'],
-  ...['md', 'markdown'].map((extension) => [extension, 'markdown'] as const),
-  ...['html', 'htm', 'xhtml'].map((extension) => [extension, 'html'] as const),
-  ...['txt', 'text', 'log', 'csv'].map((extension) => [extension, 'plain'] as const),
-  ...['doc', 'docx', 'xls', 'xlsx', 'ppt', 'pptx', 'odt', 'ods', 'odp', 'rtf', 'msg', 'epub'].map(
-    (extension) => [extension, 'foreign'] as const,
-  ),
-  ...['zip', 'gz', 'tar', '7z', 'exe', 'dll', 'jar'].map((extension) => [extension, 'foreign'] as const),
-  ...['png', 'jpg', 'jpeg', 'gif', 'webp', 'tif', 'tiff', 'bmp', 'mp3', 'mp4', 'wav'].map((extension) => [extension, 'foreign'] as const),
-])
+/** `foreign` is a format that we know by name and do not read. */
+type Declared = MediaType | 'foreign' | 'nothing'
 
-const CONTENT_TYPES = new Map<string, Declared>([
-  ['application/pdf', 'pdf'],
-  ['application/x-pdf', 'pdf'],
-  ['text/markdown', 'markdown'],
-  ['text/x-markdown', 'markdown'],
-  ['text/html', 'html'],
-  ['application/xhtml+xml', 'html'],
-  ['application/json', 'plain'],
-  ['application/xml', 'plain'],
-  // What clients send when they were told nothing: curl's default for a raw body is the second.
-  ['application/octet-stream', 'nothing'],
-  ['application/x-www-form-urlencoded', 'nothing'],
-  ['application/unknown', 'nothing'],
-  ['multipart/form-data', 'nothing'],
+const FOREIGN_EXTENSIONS = [
+  ...['doc', 'docx', 'xls', 'xlsx', 'ppt', 'pptx', 'odt', 'ods', 'odp', 'rtf', 'msg', 'epub'],
+  ...['zip', 'gz', 'tar', '7z', 'exe', 'dll', 'jar'],
+  ...['png', 'jpg', 'jpeg', 'gif', 'webp', 'tif', 'tiff', 'bmp', 'mp3', 'mp4', 'wav'],
+]
+/** What clients send when they were told nothing: curl's default for a raw body is the second. */
+const EMPTY_CONTENT_TYPES = ['application/octet-stream', 'application/x-www-form-urlencoded', 'application/unknown', 'multipart/form-data']
+
+const BY_EXTENSION = new Map<string, Declared>([
+  ...FOREIGN_EXTENSIONS.map((extension) => [extension, 'foreign'] as const),
+  ...MediaType.options.flatMap((type) => FORMATS[type].extensions.map((extension) => [extension, type] as const)),
+])
+const BY_CONTENT_TYPE = new Map<string, Declared>([
+  ...EMPTY_CONTENT_TYPES.map((contentType) => [contentType, 'nothing'] as const),
+  ...MediaType.options.flatMap((type) => [type, ...FORMATS[type].contentTypes].map((contentType) => [contentType, type] as const)),
 ])
 
 /**
@@ -53,37 +42,37 @@ const CONTENT_TYPES = new Map<string, Declared>([
  */
 export function sniff(head: Buffer, hints: { fileName?: string; contentType?: string }): MediaType {
   if (head.length === 0) throw new AppError('EMPTY_DOCUMENT')
-  const declared = declaredFormat(hints)
+  const declared = declaredType(hints)
   const text = decodeText(head)
   switch (declared) {
-    case 'pdf':
+    case 'application/pdf':
       if (!hasPdfHeader(head)) throw mismatch('declared as PDF, but there is no PDF header')
-      return MEDIA_TYPES.pdf
-    case 'markdown':
-    case 'html':
-    case 'plain':
-      if (text === undefined || startsAsPdf(text)) throw mismatch(`declared as ${MEDIA_TYPES[declared]}, but the content is something else`)
-      return MEDIA_TYPES[declared]
+      return declared
+    case 'text/markdown':
+    case 'text/html':
+    case 'text/plain':
+      if (text === undefined || startsAsPdf(text)) throw mismatch(`declared as ${declared}, but the content is something else`)
+      return declared
     case 'foreign':
       if (hasPdfHeader(head)) throw mismatch('the content is a PDF, but it is declared as something else')
       if (text !== undefined && !text.startsWith('{\\rtf')) throw mismatch('the content is text, but it is declared as something else')
       throw new AppError('UNSUPPORTED_TYPE', supported())
     case 'nothing':
-      if (hasPdfHeader(head)) return MEDIA_TYPES.pdf
+      if (hasPdfHeader(head)) return 'application/pdf'
       if (text === undefined || text.startsWith('{\\rtf')) throw new AppError('UNSUPPORTED_TYPE', supported())
-      return looksLikeHtml(text) ? MEDIA_TYPES.html : MEDIA_TYPES.plain
+      return looksLikeHtml(text) ? 'text/html' : 'text/plain'
   }
 }
 
-function declaredFormat(hints: { fileName?: string; contentType?: string }): Declared {
+function declaredType(hints: { fileName?: string; contentType?: string }): Declared {
   const extension = /\.([a-z0-9]+)\s*$/i.exec(hints.fileName ?? '')?.[1]?.toLowerCase()
-  const byName = extension === undefined ? undefined : EXTENSIONS.get(extension)
+  const byName = extension === undefined ? undefined : BY_EXTENSION.get(extension)
   if (byName !== undefined) return byName
   const contentType = hints.contentType?.split(';')[0]?.trim().toLowerCase()
   if (!contentType) return 'nothing'
-  const byType = CONTENT_TYPES.get(contentType)
+  const byType = BY_CONTENT_TYPE.get(contentType)
   if (byType !== undefined) return byType
-  return contentType.startsWith('text/') ? 'plain' : 'foreign'
+  return contentType.startsWith('text/') ? 'text/plain' : 'foreign'
 }
 
 function hasPdfHeader(head: Buffer): boolean {
@@ -132,5 +121,5 @@ function mismatch(detail: string): AppError {
 }
 
 function supported(): string {
-  return `supported are ${Object.values(MEDIA_TYPES).join(', ')}`
+  return `supported are ${MediaType.options.join(', ')}`
 }

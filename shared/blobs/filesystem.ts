@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../contracts/errors.ts'
-import { isLocator, parseLocator } from './locator.ts'
+import { parseLocator } from './locator.ts'
 import type { BlobStore } from './port.ts'
 
 const OBJECTS = 'objects'
@@ -54,21 +54,10 @@ export function createFilesystemBlobs(root: string): BlobStore {
       }
     },
 
-    async *list() {
-      const objects = join(root, OBJECTS)
-      for await (const tenant of names(objects, 'folders')) {
-        for await (const group of names(join(objects, tenant), 'folders')) {
-          for await (const document of names(join(objects, tenant, group), 'files')) {
-            if (isLocator(`${tenant}/${document}`)) yield `${tenant}/${document}`
-          }
-        }
-      }
-    },
-
     async sweepTemporary(olderThanMs) {
       const oldestMs = Date.now() - olderThanMs
       let removed = 0
-      for await (const name of names(join(root, INCOMING), 'files')) {
+      for await (const name of fileNames(join(root, INCOMING))) {
         const path = join(root, INCOMING, name)
         const found = await statOrNull(path)
         if (!found || found.mtimeMs > oldestMs) continue
@@ -141,12 +130,12 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The names in a folder; none when it is missing, because the first put makes it. */
-async function* names(path: string, kind: 'folders' | 'files'): AsyncGenerator<string> {
+/** Of the files in a folder; none when it is missing, because the first put makes it. */
+async function* fileNames(path: string): AsyncGenerator<string> {
   const folder = await nullWhenMissing(opendir(path))
   if (!folder) return
   for await (const entry of folder) {
-    if (kind === 'folders' ? entry.isDirectory() : entry.isFile()) yield entry.name
+    if (entry.isFile()) yield entry.name
   }
 }
 

@@ -15,7 +15,3 @@ export function parseLocator(place: string): { tenantId: string; documentId: str
   if (tenantId === undefined || documentId === undefined) throw new AppError('INTERNAL', 'a blob locator is two lower-case UUIDs')
   return { tenantId, documentId }
 }
-
-export function isLocator(place: string): boolean {
-  return LOCATOR.test(place)
-}

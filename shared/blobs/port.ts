@@ -17,8 +17,6 @@ export interface BlobStore {
   exists(locator: string): Promise<boolean>
   /** Idempotent: deleting what is not there succeeds. Durable when it resolves. */
   delete(locator: string): Promise<void>
-  /** Every locator, in no order. */
-  list(): AsyncIterable<string>
   /** Removes temporary files that a killed process left, older than `olderThanMs`. Returns how many. */
   sweepTemporary(olderThanMs: number): Promise<number>
 }

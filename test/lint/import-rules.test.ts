@@ -22,7 +22,7 @@ const VENDORS = {
   'sqlite-vec': 'only shared/search/sqlite*.ts imports sqlite-vec',
   'node:sqlite': 'only shared/search and embedded-lock.ts import node:sqlite',
   ioredis: 'only shared/queue imports ioredis',
-  bullmq: 'only shared/queue and services/workers/loop.ts import bullmq',
+  bullmq: 'only shared/queue imports bullmq',
   pg: 'only shared/database and shared/queue import pg',
   'pdf-parse': 'only services/workers/extract imports extractors',
   'pdf-parse/node': 'only services/workers/extract imports extractors',
@@ -48,7 +48,6 @@ const VENDOR_PLACES: Record<string, (keyof typeof VENDORS)[]> = {
   'shared/runtime/auth.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
   'services/ingest/planted.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
   'services/workers/planted.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
-  'services/workers/loop.ts': ['bullmq', 'fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
   'services/workers/enrich/planted.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
   'services/workers/extract/planted.ts': [
     'pdf-parse',

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'pg'
 import { startStandalone } from '../../services/standalone/app.ts'
-import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
 import { FINAL_STATUSES, type UploadAccepted } from '../../shared/contracts/document.ts'
 import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
@@ -40,7 +39,7 @@ export interface Greffier {
   addTenant(scopes?: readonly Scope[]): Promise<{ tenantId: string; apiKey: string }>
   /** Rows as the owner of the database sees them, past row-level security. */
   rows<Row extends object>(statement: string, values?: readonly unknown[]): Promise<Row[]>
-  /** Everything that exists outside PostgreSQL: locators of originals, names of files that are being written. */
+  /** Everything that exists outside PostgreSQL: ids of originals, names of files that are being written. */
   blobs(): Promise<{ originals: string[]; incoming: string[] }>
   /** Points of a document that the search store holds. */
   points(tenantId: string, documentId: string): Promise<number>
@@ -89,8 +88,6 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   })
   const tenants = createTenants(database, masterKey)
   const search = createSqliteSearch({ path: join(dataDir, 'search.sqlite') })
-  const incoming = join(dataDir, 'blobs/incoming')
-  const originals = createFilesystemBlobs(join(dataDir, 'blobs'))
 
   const fetchIt = (path: string, init: RequestInit = {}) =>
     fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } })
@@ -131,8 +128,8 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
     },
     rows: async (statement, values = []) => (await owner.query(statement, [...values])).rows,
     blobs: async () => ({
-      originals: await collect(originals.list()),
-      incoming: existsSync(incoming) ? await readdir(incoming) : [],
+      originals: await filesBelow(join(dataDir, 'blobs/objects')),
+      incoming: await filesBelow(join(dataDir, 'blobs/incoming')),
     }),
     points: (tenant_id, document_id) => search.countDocument({ tenant_id, document_id }),
     stop,
@@ -153,8 +150,8 @@ async function succeeded<Answer>(response: Response): Promise<Answer> {
   return JSON.parse(text) as Answer
 }
 
-async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const all: Item[] = []
-  for await (const item of items) all.push(item)
-  return all
+async function filesBelow(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return []
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
 }

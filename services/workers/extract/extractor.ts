@@ -2,13 +2,14 @@ import type { Readable } from 'node:stream'
 import type { MediaType } from '../../../shared/contracts/document.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
+import { JOBS } from '../../../shared/contracts/jobs.ts'
 import { converse, type Limits, type Outcome } from './conversation.ts'
 import { createPool, type PoolBounds, type Reader } from './pool.ts'
 import { createSandbox } from './sandbox.ts'
 
 export interface ExtractorOptions {
-  /** What one child may really use (default 700 MB). An ordinary PDF takes 200 MB, 50 MB of plain text take all of the default. */
-  memoryBytesMax?: number
+  /** What one child may really use beside what its runtime reserves. */
+  memoryBytesMax: number
   /** From the last byte handed over to the last page received. How long the handing over takes is up to the source and the caller's signal. */
   wallClockMs: number
   /** UTF-16 code units over all pages of one document. */
@@ -46,7 +47,17 @@ export interface Extractor {
   close(): Promise<void>
 }
 
-const MEMORY_BYTES_MAX = 700_000_000
+/** What a workers process gives its extractor. */
+export const EXTRACT_LIMITS = {
+  /** A small hostile file asks for gigabytes; an ordinary PDF takes 200 MB, 50 MB of plain text take all of it. */
+  memoryBytesMax: 700_000_000,
+  /** Well before the stage's own timeout, so that the child's reason is the one on record. */
+  wallClockMs: JOBS.extract.timeoutMs / 2,
+  textCharactersMax: 20_000_000,
+  pagesMax: 10_000,
+  warm: JOBS.extract.concurrency,
+} as const satisfies ExtractorOptions
+
 /** Why a child may go on reading, and for whom: docs/decisions/0007-an-extractor-reads-several-documents-of-one-tenant.md. */
 const REUSE: Omit<PoolBounds, 'warm'> = {
   idleChildrenMax: 4,
@@ -62,13 +73,12 @@ const CPU_PER_WALL_CLOCK = 4
 const CPU_SECONDS_START = 10
 
 export function createExtractor(options: ExtractorOptions): Extractor {
-  const { memoryBytesMax = MEMORY_BYTES_MAX, systemLimits = true, entry = new URL('./child/entry.ts', import.meta.url) } = options
+  const { memoryBytesMax, wallClockMs, textCharactersMax, pagesMax } = options
+  const { systemLimits = true, entry = new URL('./child/entry.ts', import.meta.url) } = options
   const bounds: PoolBounds = { ...REUSE, ...options.reuse, warm: options.warm }
   // The kernel counts the whole life of a child: what it may have computed before its last document, and that one.
-  const cpuSecondsMax =
-    Math.ceil(bounds.processorMsMax / 1_000) + Math.ceil(options.wallClockMs / 1_000) * CPU_PER_WALL_CLOCK + CPU_SECONDS_START
+  const cpuSecondsMax = Math.ceil(bounds.processorMsMax / 1_000) + Math.ceil(wallClockMs / 1_000) * CPU_PER_WALL_CLOCK + CPU_SECONDS_START
   const sandbox = createSandbox(entry, { memoryBytesMax, cpuSecondsMax }, systemLimits)
-  const { wallClockMs, textCharactersMax, pagesMax } = options
   const limits: Limits = { memoryBytesMax, memoryHeld: sandbox.memoryHeld, wallClockMs, textCharactersMax, pagesMax }
   const furtherLimits: Limits = { ...limits, wallClockMs: Math.min(wallClockMs, FURTHER_WALL_CLOCK_MS_MAX) }
   if (!sandbox.memoryHeld)

@@ -69,8 +69,8 @@ describe('a document in the vault', () => {
     await vault.destroy(access)
     await vault.destroy(access)
     expect(await vault.exists(access)).toBe(false)
-    await expect(vault.keys(access)).rejects.toMatchObject({ code: 'DOCUMENT_ERASED' })
-    await expect(vault.read(access)).rejects.toMatchObject({ code: 'DOCUMENT_ERASED' })
+    await expect(vault.keys(access)).rejects.toMatchObject({ code: 'ORIGINAL_MISSING' })
+    await expect(vault.read(access)).rejects.toMatchObject({ code: 'ORIGINAL_MISSING' })
   })
 
   test('does not open under another tenant key', async () => {

@@ -1,6 +1,6 @@
-import type { ErrorCode } from '../../../../shared/contracts/errors.ts'
+import type { Message } from '../message.ts'
 
-export type FailureCode = Extract<ErrorCode, 'PDF_ENCRYPTED' | 'DOCUMENT_UNREADABLE' | 'EXTRACTION_LIMIT'>
+type FailureCode = Extract<Message, { kind: 'failed' }>['code']
 
 /** The document's own fault. Holds a code and nothing else, because the message would be the document's words. */
 export class Failure extends Error {

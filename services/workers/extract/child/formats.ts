@@ -1,12 +1,10 @@
+import type { MediaType } from '../../../../shared/contracts/document.ts'
 import type { Page } from '../../../../shared/contracts/extraction.ts'
 
-/** What reads a document, by its format. */
-export interface Formats {
-  readPdf(bytes: Uint8Array, pagesMax: number): AsyncGenerator<Page>
-  readHtml(bytes: Uint8Array): string
-  readMarkdown(bytes: Uint8Array): string
-  readPlain(bytes: Uint8Array): string
-}
+type ReadPages = (bytes: Uint8Array, pagesMax: number) => AsyncIterable<Page>
+
+/** What reads a document. Readers throw Failure (failure.ts). */
+export type Formats = Readonly<Record<MediaType, ReadPages>>
 
 /** Imports every reader, and reads a tiny PDF: pdf.js loads its larger half at the first document only. */
 export async function loadFormats(): Promise<Formats> {
@@ -17,5 +15,18 @@ export async function loadFormats(): Promise<Formats> {
     import('./plain.ts'),
   ])
   await pdf.warmUp()
-  return { readPdf: pdf.readPdf, readHtml: html.readHtml, readMarkdown: markdown.readMarkdown, readPlain: plain.readPlain }
+  return {
+    'application/pdf': pdf.readPdf,
+    'text/markdown': onePage('markdown', markdown.readMarkdown),
+    'text/html': onePage('html', html.readHtml),
+    'text/plain': onePage('plain', plain.readPlain),
+  }
+}
+
+/** A format without pages is one. */
+export function onePage(method: Exclude<Page['method'], 'no_text'>, readText: (bytes: Uint8Array) => string): ReadPages {
+  return async function* (bytes) {
+    const text = readText(bytes)
+    yield /\S/.test(text) ? { number: 1, method, text, reason: null } : { number: 1, method: 'no_text', text: '', reason: 'empty' }
+  }
 }

@@ -61,32 +61,11 @@ async function serveNext(
 
 async function* readPages(formats: Formats, task: Task, bytes: Uint8Array): AsyncGenerator<Page> {
   let characters = 0
-  for await (const page of pagesOf(formats, task, bytes)) {
+  for await (const page of formats[task.media_type](bytes, task.pages_max)) {
     characters += page.text.length
     if (characters > task.text_characters_max) throw new Failure('EXTRACTION_LIMIT')
     yield page
   }
-}
-
-async function* pagesOf(formats: Formats, task: Task, bytes: Uint8Array): AsyncGenerator<Page> {
-  switch (task.media_type) {
-    case 'application/pdf':
-      yield* formats.readPdf(bytes, task.pages_max)
-      return
-    case 'text/markdown':
-      yield onePage('markdown', formats.readMarkdown(bytes))
-      return
-    case 'text/html':
-      yield onePage('html', formats.readHtml(bytes))
-      return
-    case 'text/plain':
-      yield onePage('plain', formats.readPlain(bytes))
-      return
-  }
-}
-
-function onePage(method: 'markdown' | 'html' | 'plain', text: string): Page {
-  return /\S/.test(text) ? { number: 1, method, text, reason: null } : { number: 1, method: 'no_text', text: '', reason: 'empty' }
 }
 
 /** Each call gives the next document. The parent sends none before it was told `ready`, or the end of the one before. */

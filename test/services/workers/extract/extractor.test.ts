@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createExtractor, type Extractor, type ExtractorOptions } from '../../../../services/workers/extract/extractor.ts'
+import { createExtractor, EXTRACT_LIMITS, type Extractor, type ExtractorOptions } from '../../../../services/workers/extract/extractor.ts'
 import type { MediaType } from '../../../../shared/contracts/document.ts'
 import { busyHtml, nestedHtml } from '../../../fixtures/html.ts'
 import { bombPdf, encryptedPdf, formBombPdf, imageOnlyPdf, textPdf } from '../../../fixtures/pdf.ts'
@@ -14,7 +14,6 @@ const POLL = { timeout: 20_000 }
 const BUSY_SECONDS = 2
 /** Far less than the document would keep its reader busy. */
 const KILLED_WITH_PARENT_MS_MAX = 5_000
-const LIMITS = { wallClockMs: 60_000, textCharactersMax: 20_000_000, pagesMax: 1_000, warm: 0 }
 const TWO_GIGABYTES_IN_MEGABYTES = 2_000
 const TENANT = 'a-tenant'
 const HELLO = [{ number: 1, method: 'plain', text: 'hello', reason: null }]
@@ -25,7 +24,7 @@ afterEach(async () => {
 })
 
 function start(options: Partial<ExtractorOptions> = {}): Extractor {
-  const extractor = createExtractor({ ...LIMITS, ...options })
+  const extractor = createExtractor({ ...EXTRACT_LIMITS, warm: 0, ...options })
   open.push(extractor)
   return extractor
 }

@@ -1,5 +1,5 @@
 // A child whose reader of Markdown does what the document says, as a parser with a hole would. The document is a key of ATTACKS.
-import { loadFormats } from '../../../../services/workers/extract/child/formats.ts'
+import { loadFormats, onePage } from '../../../../services/workers/extract/child/formats.ts'
 import { serve } from '../../../../services/workers/extract/child/serve.ts'
 
 let documents = 0
@@ -42,8 +42,8 @@ function fail(): never {
 
 await serve(async () => ({
   ...(await loadFormats()),
-  readMarkdown(bytes) {
+  'text/markdown': onePage('markdown', (bytes) => {
     documents++
     return String(ATTACKS[new TextDecoder().decode(bytes)]?.())
-  },
+  }),
 }))

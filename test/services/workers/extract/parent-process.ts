@@ -1,9 +1,9 @@
 // A parent to be killed: it keeps two children waiting, one that has read a document, and one busy for many seconds.
 import { Readable } from 'node:stream'
-import { createExtractor } from '../../../../services/workers/extract/extractor.ts'
+import { createExtractor, EXTRACT_LIMITS } from '../../../../services/workers/extract/extractor.ts'
 import { busyHtml } from '../../../fixtures/html.ts'
 
-const extractor = createExtractor({ wallClockMs: 60_000, textCharactersMax: 1_000_000, pagesMax: 10, warm: 2 })
+const extractor = createExtractor({ ...EXTRACT_LIMITS, warm: 2 })
 await read('tenant-a', 'read quickly')
 await read('tenant-b', busyHtml())
 

@@ -1,13 +1,12 @@
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createExtractor, type Extractor, type ExtractorOptions } from '../../../../services/workers/extract/extractor.ts'
+import { createExtractor, EXTRACT_LIMITS, type Extractor, type ExtractorOptions } from '../../../../services/workers/extract/extractor.ts'
 import type { MediaType } from '../../../../shared/contracts/document.ts'
 import { busyHtml } from '../../../fixtures/html.ts'
 import { bombPdf, textPdf } from '../../../fixtures/pdf.ts'
 import { waitUntil } from '../../../support/wait.ts'
 import { alive, childrenOf } from './processes.ts'
 
-const LIMITS = { wallClockMs: 60_000, textCharactersMax: 20_000_000, pagesMax: 1_000, warm: 0 }
 /** A Markdown document is an order to it; `process id` comes back as the id of the process that read it. */
 const HOSTILE = new URL('./hostile-entry.ts', import.meta.url)
 const A = 'tenant-a'
@@ -20,7 +19,7 @@ afterEach(async () => {
 })
 
 function start(options: Partial<ExtractorOptions> = {}): Extractor {
-  const extractor = createExtractor({ ...LIMITS, entry: HOSTILE, ...options })
+  const extractor = createExtractor({ ...EXTRACT_LIMITS, warm: 0, entry: HOSTILE, ...options })
   open.push(extractor)
   return extractor
 }
