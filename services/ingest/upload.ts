@@ -5,7 +5,7 @@ import type { Vault } from '../../shared/blobs/vault.ts'
 import type { MediaType, UploadAccepted, UploadOptions } from '../../shared/contracts/document.ts'
 import { AppError, ERRORS } from '../../shared/contracts/errors.ts'
 import { newId } from '../../shared/contracts/ids.ts'
-import { forgetArtifact } from '../../shared/database/artifacts.ts'
+import { forgetArtifact, keepOriginal } from '../../shared/database/artifacts.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
@@ -95,6 +95,7 @@ async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, sto
     const answered = await claimIdempotencyKey(tx, keyHmac, requestHmac)
     if (answered) return answered
   }
+  await keepOriginal(tx, documentId)
   const contentCommit = hmac(stored.keys.commitment, stored.sha256)
   const accepted = await acceptDocument(tx, {
     id: documentId,

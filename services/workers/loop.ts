@@ -138,7 +138,8 @@ async function run(services: Services, key: StageKey, begun: Begun, stopping: Ab
 }
 
 async function runHandler(services: Services, start: Start, stopping: AbortSignal): Promise<StageResult> {
-  const timeout = AbortSignal.timeout(JOBS[start.key.stage].timeoutMs)
+  const { timeoutMs } = JOBS[start.key.stage]
+  const timeout = AbortSignal.timeout(timeoutMs)
   const signal = AbortSignal.any([timeout, stopping])
   const tenantKeys = await services.tenants.keys(start.key.tenant_id)
   // An abort that came before there is a listener would never be heard.
@@ -150,6 +151,9 @@ async function runHandler(services: Services, start: Start, stopping: AbortSigna
     epoch: start.epoch,
     tenantKeys,
     signal,
+    expectTime: () => {
+      if (performance.now() - start.startedAtMs > timeoutMs) throw new AppError('STAGE_TIMEOUT')
+    },
   })
   start.ended = false
   // A handler that does not heed the signal loses the race; its late result is dropped and the fence refuses its writes.

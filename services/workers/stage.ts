@@ -15,6 +15,8 @@ export interface StageRun {
   tenantKeys: TenantKeys
   /** Aborts at the stage's timeout and when the worker has to stop. */
   signal: AbortSignal
+  /** Throws STAGE_TIMEOUT when the time is over, also in a process that stood still and heard no signal. To be called before each write to a store. */
+  expectTime(): void
 }
 
 /**

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { AppError } from '../contracts/errors.ts'
 import type { Tx } from './connection.ts'
 
 export interface Artifact {
@@ -37,6 +38,35 @@ export async function listArtifacts(tx: Tx, documentId: string): Promise<Artifac
 
 export async function markErased(tx: Tx, documentId: string): Promise<void> {
   await tx.updateTable('artifacts').set({ erased_at: sql<Date>`now()` }).where('document_id', '=', documentId).execute()
+}
+
+/**
+ * Holds the entry of an upload's original until the transaction ends. Throws UPLOAD_ABORTED where it is gone: the upload took so long that it was swept as
+ * one that never became a document, and its bytes with it.
+ */
+export async function keepOriginal(tx: Tx, documentId: string): Promise<void> {
+  const entry = await tx
+    .selectFrom('artifacts')
+    .select('document_id')
+    .where('document_id', '=', documentId)
+    .where('kind', '=', 'original')
+    .forKeyShare()
+    .executeTakeFirst()
+  if (!entry) throw new AppError('UPLOAD_ABORTED', 'it took too long; send it again')
+}
+
+/** Holds the entry of an orphan until the transaction ends. False where it is none any more: its upload was late, and has become a document. */
+export async function takeOrphan(tx: Tx, documentId: string): Promise<boolean> {
+  const entry = await tx
+    .selectFrom('artifacts')
+    .select('document_id')
+    .where('document_id', '=', documentId)
+    .where('kind', '=', 'original')
+    .forUpdate()
+    .executeTakeFirst()
+  // A statement of its own: what the lock waited for is visible to it.
+  const document = await tx.selectFrom('documents').select('id').where('id', '=', documentId).executeTakeFirst()
+  return entry !== undefined && document === undefined
 }
 
 export async function forgetArtifact(tx: Tx, documentId: string): Promise<void> {

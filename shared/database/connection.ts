@@ -9,15 +9,23 @@ export type Database = Kysely<Tables>
 export type Tx = Transaction<Tables>
 
 const CONNECT_TIMEOUT_MS = 5_000
-const STATEMENT_TIMEOUT_MS = 30_000
+const STATEMENT_TIMEOUT_MS = 15_000
+/** A server that says nothing for so long is taken for gone, and its connection is closed: it answers with the timeout of a statement before that. */
+const ANSWER_TIMEOUT_MS = 20_000
+/** A process that stands still in a transaction loses it, and with it the locks that others wait for. */
+const IDLE_IN_TRANSACTION_MS = 20_000
 const CONNECTIONS_MAX = 16
+/** The server's view of a client that is gone without a word: its host lost power, or the network parted them. */
+export const SESSION_LIMITS = `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS} -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3`
 const UUID = /^[0-9a-f-]{36}$/
 
 /** A pool whose every session works as the plain role: without a tenant it sees no rows. Rows are read through withTenant or withSystem only. */
 export function openDatabase(serviceUrl: string, onError: (error: unknown) => void): Database {
   const pool = new Pool({
     connectionString: serviceUrl,
-    options: `-c role=${APP_ROLE} -c search_path=${SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+    options: `-c role=${APP_ROLE} -c search_path=${SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS} ${SESSION_LIMITS}`,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: CONNECTIONS_MAX,
     pipeline: true,
@@ -61,21 +69,24 @@ export async function reachable<Result>(work: () => Promise<Result>): Promise<Re
   try {
     return await work()
   } catch (error) {
-    if (isConnectionError(error)) throw new AppError('UNAVAILABLE', 'the database is not reachable', { cause: error, retryAfterSeconds: 5 })
+    if (isConnectionError(error))
+      throw new AppError('UNAVAILABLE', 'the database did not answer in time', { cause: error, retryAfterSeconds: 5 })
     throw error
   }
 }
 
 /**
- * SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources) and 0A000 (migrated under a prepared statement; the connection is
- * replaced), and what Node and pg say before there is a SQLSTATE.
+ * SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources), 57014 and 25P03 (a statement or a transaction took too long, mostly
+ * behind a lock) and 0A000 (migrated under a prepared statement; the connection is replaced), and what Node and pg say before there is a SQLSTATE.
  */
 function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof AppError) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
-    /^(08|53|57P|0A000)/.test(code) ||
+    /^(08|53|57P|57014|25P03|0A000)/.test(code) ||
     /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
-    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)
+    /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
+      error.message,
+    )
   )
 }

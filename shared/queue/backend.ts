@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { Client, Pool } from 'pg'
 import { AppError, errorCode } from '../contracts/errors.ts'
 import { JOBS, type Stage } from '../contracts/jobs.ts'
-import { hearErrors } from '../database/connection.ts'
+import { hearErrors, SESSION_LIMITS } from '../database/connection.ts'
 import { APP_ROLE } from '../database/migrations.ts'
 
 /**
@@ -22,6 +22,7 @@ const STALLS_MAX = 1_000_000
 const POSTGRES_SCHEMA = 'bullmq'
 const ASK_AGAIN_MS = 250
 const CONNECT_TIMEOUT_MS = 5_000
+const ANSWER_TIMEOUT_MS = 20_000
 /** An unanswered command this old ends the connection; longer than an idle worker's wait, which is a command as well. */
 const REDIS_SILENCE_MS = 2 * IDLE_WAIT_SECONDS * 1_000
 /** Serialises grants of processes that start together ("grq" in ASCII): PostgreSQL refuses two at once on one table. */
@@ -44,7 +45,10 @@ export async function openPostgresQueues(ownerUrl: string, serviceUrl: string, o
   const pool = new Pool({
     connectionString: serviceUrl,
     // What a crash of the server takes from a queue is due again in the tables of documents, whose commits are waited for.
-    options: `-c role=${APP_ROLE} -c search_path=${POSTGRES_SCHEMA} -c synchronous_commit=off`,
+    options: `-c role=${APP_ROLE} -c search_path=${POSTGRES_SCHEMA} -c synchronous_commit=off ${SESSION_LIMITS}`,
+    // In pipeline mode a connection whose server does not answer is closed, not waited for.
+    pipeline: true,
+    query_timeout: ANSWER_TIMEOUT_MS,
     max: POSTGRES_CONNECTIONS_MAX,
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { BlobStore } from '../blobs/port.ts'
 import type { Vault } from '../blobs/vault.ts'
 import { JOBS } from '../contracts/jobs.ts'
-import { forgetArtifact, listOrphans } from '../database/artifacts.ts'
+import { forgetArtifact, listOrphans, takeOrphan } from '../database/artifacts.ts'
 import { type Database, type Tx, withSystem, withTenant } from '../database/connection.ts'
 import { closeAbandonedIntents } from '../database/events.ts'
 import { forgetOldKeys } from '../database/idempotency.ts'
@@ -67,10 +67,13 @@ export async function sweepOnce(database: Database, vault: Vault, blobs: BlobSto
   const failures: unknown[] = []
   const repair = async (work: () => Promise<unknown>) => void (await work().catch((error: unknown) => failures.push(error)))
   for (const orphan of found.orphans) {
-    await repair(async () => {
-      await vault.destroy({ tenantId: orphan.tenant_id, documentId: orphan.document_id })
-      await withSystem(database, (tx) => forgetArtifact(tx, orphan.document_id))
-    })
+    await repair(() =>
+      withSystem(database, async (tx) => {
+        if (!(await takeOrphan(tx, orphan.document_id))) return
+        await vault.destroy({ tenantId: orphan.tenant_id, documentId: orphan.document_id })
+        await forgetArtifact(tx, orphan.document_id)
+      }),
+    )
   }
   await repair(() => blobs.sweepTemporary(orphanAfterMs))
   if (failures.length > 0) throw failures[0]

@@ -7,6 +7,8 @@ import { PolicyFileError } from './policy-files.ts'
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIGURATION = 78
+/** Workers drain for 10 s. Orchestrators kill after 30 s. */
+const CLOSE_MS_MAX = 25_000
 
 /**
  * Runs one service as a process of its own; a configuration, policy or register that does not parse ends it with one line and exit code 78.
@@ -33,9 +35,14 @@ async function run(config: Config, name: string, needs: readonly Need[], add: Ad
   const address = await server.listen({ host: config.HOST, port: config.PORT })
   log.info({ port: Number(new URL(address).port), backend: platform.backend.name }, 'service started')
   log.info({ signal: await stopRequested() }, 'service stops')
+  const late = setTimeout(() => {
+    log.error({}, 'something did not answer while the service was closing; it ends as if killed')
+    process.exit(1)
+  }, CLOSE_MS_MAX)
   await server.close()
   await close?.()
   await platform.close()
+  clearTimeout(late)
 }
 
 /** Without the embedded database nothing is made up: several processes must agree on it. */

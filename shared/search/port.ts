@@ -42,8 +42,11 @@ export interface RevisionScope {
 export interface SearchStore {
   /** Named in the artifact list and the record: `sqlite` or `qdrant`. */
   readonly name: string
-  /** Removes what the scope held and writes `points`; when it resolves they are stored and searchable. */
-  replace(scope: RevisionScope, points: readonly Point[]): Promise<void>
+  /**
+   * Removes what the scope held and writes `points`; when it resolves they are stored and searchable. `expectTime` is called before each request that
+   * writes, and what it throws ends the writing.
+   */
+  replace(scope: RevisionScope, points: readonly Point[], expectTime?: () => void): Promise<void>
   count(scope: RevisionScope): Promise<number>
   query(query: SearchQuery): Promise<SearchStoreHit[]>
   /** Removes every revision of the document, or only those before `beforeRevision`. Idempotent. */

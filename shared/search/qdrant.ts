@@ -58,11 +58,16 @@ export function createQdrantSearch(options: { url: string; apiKey?: string | und
     }
   }
 
-  async function replace({ tenant_id, document_id, revision }: RevisionScope, points: readonly Point[]): Promise<void> {
+  async function replace(
+    { tenant_id, document_id, revision }: RevisionScope,
+    points: readonly Point[],
+    expectTime: () => void = () => undefined,
+  ): Promise<void> {
     await schema.ensureCollection()
     for (const dimension of new Set(points.flatMap(({ vector }) => vector?.length ?? []))) await schema.ensureDense(dimension)
     const own = tenant(tenant_id)
     for (let start = 0; start < points.length; start += POINTS_PER_REQUEST_MAX) {
+      expectTime()
       await own.upsert(points.slice(start, start + POINTS_PER_REQUEST_MAX), revision)
     }
     const scope = ofRevision(document_id, revision)

@@ -14,7 +14,10 @@ export function createSqliteSearch(options: { path: string }): SearchStore {
   const reader = createWorkerChannel<SqliteIndex>(start)
   return {
     name: 'sqlite',
-    replace: (scope, points) => writer.call('replace', scope, points),
+    replace: async (scope, points, expectTime) => {
+      expectTime?.()
+      await writer.call('replace', scope, points)
+    },
     remove: (document) => writer.call('remove', document),
     count: (scope) => reader.call('count', scope),
     countDocument: (document) => reader.call('countDocument', document),

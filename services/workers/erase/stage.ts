@@ -8,8 +8,8 @@ import { countContent, deleteContent, type RevisionKey } from '../../../shared/d
 import type { SearchStore } from '../../../shared/search/port.ts'
 import type { StageHandler, StageServices } from '../stage.ts'
 
-/** After a stage's own timeout its worker has been aborted; this much later it can no longer be writing. */
-const SETTLE_MS = 10_000
+/** After its time a start begins no write (StageRun.expectTime), and no request to a store takes longer than this. */
+const SETTLE_MS = 70_000
 
 /**
  * Removes every trace of a document and reads every store back. Deleting the original destroys the document's key, and with it each sealed

@@ -4,13 +4,13 @@ import type { Page } from '../../../shared/contracts/extraction.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
 import { registerArtifact } from '../../../shared/database/artifacts.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { type RevisionKey, readPages, replaceChunks } from '../../../shared/database/content.ts'
+import { readPages, replaceChunks } from '../../../shared/database/content.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
 import type { PassPoint } from '../../../shared/runtime/faults.ts'
 import type { Point, SearchStore } from '../../../shared/search/port.ts'
 import { tokenHasher, tokenize } from '../../../shared/search/tokens.ts'
-import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
+import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
 import { chunkPages } from './chunk.ts'
 
@@ -51,7 +51,7 @@ export function createIndex(services: IndexServices): StageHandler {
       })
     })
     passPoint('index:registered', key.document_id)
-    const counted = await store(services, key, points)
+    const counted = await store(services, run, points)
     if (counted !== points.length) throw new AppError('INDEX_INCOMPLETE', `${counted} of ${points.length} points`)
     return {
       write: async (tx) => {
@@ -71,9 +71,9 @@ export function createIndex(services: IndexServices): StageHandler {
  * Writes the points and counts them. Where a newer revision has become the live one meanwhile, its `done` may have removed what there was of this one
  * before this was written, and nobody would look again.
  */
-async function store({ database, search }: IndexServices, key: RevisionKey, points: readonly Point[]): Promise<number> {
+async function store({ database, search }: IndexServices, { key, expectTime }: StageRun, points: readonly Point[]): Promise<number> {
   try {
-    await search.replace(key, points)
+    await search.replace(key, points, expectTime)
     return await search.count(key)
   } finally {
     const { tenant_id, document_id } = key

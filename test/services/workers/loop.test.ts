@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startWorkerLoop, type WorkerLoop } from '../../../services/workers/loop.ts'
 import type { StageHandler, StageHandlers, StageResult, StageRun } from '../../../services/workers/stage.ts'
-import { AppError } from '../../../shared/contracts/errors.ts'
+import { AppError, errorCode } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { JOBS, STAGES, type Stage } from '../../../shared/contracts/jobs.ts'
 import type { RevisionKey } from '../../../shared/database/content.ts'
@@ -114,6 +114,27 @@ test('what a handler returned, a document in clear, is not kept until the time o
     collect()
     return returned?.deref() === undefined
   }, 'the result to be collected')
+})
+
+test('a start whose time is over is told so before it writes to a store, although it stood still and heard no signal', async () => {
+  const told: string[] = []
+  const { deliver } = start(
+    {
+      extract: async (run) => {
+        run.expectTime()
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+        try {
+          run.expectTime()
+        } catch (error) {
+          told.push(errorCode(error))
+        }
+        return nothing()
+      },
+    },
+    { extract: 100 },
+  )
+  await deliver('extract', await bench.upload())
+  expect(told).toEqual(['STAGE_TIMEOUT'])
 })
 
 test('a start that waits for its turn in quarantine when the worker stops is left as it was, and no error', async () => {

@@ -69,7 +69,7 @@ test('a sealed value that is moved within its document, to another revision, pag
 test('without the original there is no key, and nothing that the database holds opens', async () => {
   const key = await written()
   await bench.vault.destroy({ tenantId: key.tenant_id, documentId: key.document_id })
-  await expect(pages(key)).rejects.toMatchObject({ code: 'DOCUMENT_ERASED' })
+  await expect(pages(key)).rejects.toMatchObject({ code: 'ORIGINAL_MISSING' })
 })
 
 test('deleting content takes every revision, or those before one', async () => {

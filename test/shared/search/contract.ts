@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AppError } from '../../../shared/contracts/errors.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import type { Point, SearchQuery, SearchStore, TokenCounts } from '../../../shared/search/port.ts'
 
@@ -32,6 +33,17 @@ export function describeSearchStore(name: string, open: () => Promise<SearchStor
       await store.replace(scope, points)
       expect(await store.count(scope)).toBe(2)
       expect(await store.query(ask(scope, { tokens: [1] }))).toHaveLength(1)
+    })
+
+    test('whose time is over writes nothing', async () => {
+      const { scope, points } = await write(store, [{ vector: [1, 0], tokens: [1] }])
+      const later = { ...scope, revision: 2 }
+      const expectTime = () => {
+        throw new AppError('STAGE_TIMEOUT')
+      }
+      const written = points.map((point) => ({ ...point, id: chunkId(scope.document_id, 2, 0), revision: 2 }))
+      await expect(store.replace(later, written, expectTime)).rejects.toMatchObject({ code: 'STAGE_TIMEOUT' })
+      expect([await store.count(scope), await store.count(later)]).toEqual([1, 0])
     })
 
     test('writing a revision anew removes the points that it no longer has, and what they were found by', async () => {
