@@ -2,10 +2,13 @@ import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import type { UploadAccepted } from '../../shared/contracts/document.ts'
 import type { FaultPoint } from '../../shared/runtime/faults.ts'
+import { isStopped } from '../support/process.ts'
 import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
-import { completedOnce, isStopped, NOTHING, recordOf, send, traces, uniqueText, upload } from './outcomes.ts'
+import { NOTHING, recordOf, traces, untilCompletedOnce } from './outcomes.ts'
 import { type OverQueue, overPostgres, overRedis, type QueueEngine } from './queues.ts'
+import { send, upload } from './requests.ts'
+import { letter } from './texts.ts'
 
 const TEST_MS = 240_000
 const RACES = 12
@@ -46,6 +49,7 @@ async function eraseAtEach(links: Link[], { engine, services }: OverQueue<QueueE
     const worker = next
     const id = await upload(services, ingest)
     await waitUntil(() => isStopped(worker.pid), `the worker to stop: ${what}`)
+    await engine.endWaits()
     await remove(services, ingest, id)
     next = await startWorker(links[at + 1])
     await waitUntil(async () => (await erasures(services, id)) === 1, `the first pass of the erasure: ${what}`)
@@ -81,9 +85,9 @@ test('an upload that is under way while the same document is erased becomes a do
     services.start('ingest', [], { FAULT_AT: 'upload:stored:stop' }),
     services.start('workers'),
   ])
-  const text = uniqueText()
+  const text = letter()
   const id = await upload(services, ingest, text)
-  await completedOnce(services, [id], 'before')
+  await untilCompletedOnce(services, [id], 'before')
   const pending = send(services, slow, 'POST', '/v1/documents?file_name=b.txt', text)
   await waitUntil(() => isStopped(slow.pid), 'the second upload to have stored its bytes')
   await remove(services, ingest, id)
@@ -92,14 +96,14 @@ test('an upload that is under way while the same document is erased becomes a do
   slow.kill('SIGCONT')
   const accepted = (await (await pending).json()) as UploadAccepted
   expect(accepted).toMatchObject({ outcome: 'created', revision: 1 })
-  await completedOnce(services, [accepted.document_id], 'the second upload')
+  await untilCompletedOnce(services, [accepted.document_id], 'the second upload')
   await stayedErased(services, ingest, id, 'the first upload')
 })
 
 test('an upload that finds its duplicate at the moment of its erasure becomes a document of its own', async () => {
   const services = await serviceProcesses()
   const ingest = await services.start('ingest')
-  const text = uniqueText()
+  const text = letter()
   const id = await upload(services, ingest, text)
   const waiting = async () =>
     (await services.rows('SELECT FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0'))
@@ -121,7 +125,7 @@ test('an upload that finds its duplicate at the moment of its erasure becomes a 
   expect((await places(services)).originals).toEqual([id, accepted.document_id].sort())
 
   await services.start('workers')
-  await completedOnce(services, [accepted.document_id], 'the second upload')
+  await untilCompletedOnce(services, [accepted.document_id], 'the second upload')
   await waitUntil(async () => (await stageOf(services, id, 'erase'))?.status === 'completed', 'the erasure')
   await stayedErased(services, ingest, id, 'the first upload')
 })
@@ -130,7 +134,7 @@ test('a document that is reprocessed and erased at the same moments stays erased
   const services = await serviceProcesses()
   const [ingest] = await Promise.all([services.start('ingest'), services.start('workers')])
   const ids = await Promise.all(Array.from({ length: RACES }, () => upload(services, ingest)))
-  await completedOnce(services, ids, 'before')
+  await untilCompletedOnce(services, ids, 'before')
   const again = async (id: string) => (await send(services, ingest, 'POST', `/v1/documents/${id}/reprocess`)).status
   await Promise.all(
     ids.map(async (id, at) => {

@@ -1,24 +1,25 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
-import { text as readText } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
-import { startByteRelay } from '../support/byte-relay.ts'
-import { startModelDouble } from '../support/model-double.ts'
-import { providerConfig, registerWith } from '../support/provider-config.ts'
+import { expect, test } from 'vitest'
+import { JOBS } from '../../shared/contracts/jobs.ts'
 import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses } from '../support/service-processes.ts'
+import { type SlowAnswer, slowUpload } from '../support/slow-upload.ts'
 import { waitUntil } from '../support/wait.ts'
-import { completedOnce, send, sweptClean, uniqueText, upload } from './outcomes.ts'
+import { heldModel } from './held-model.ts'
+import { sweptClean, untilCompletedOnce } from './outcomes.ts'
 import { ownPostgres } from './own-postgres.ts'
 import { type OverQueue, overPostgres, overRedis, type QueueEngine } from './queues.ts'
+import { send, upload } from './requests.ts'
+import { letter } from './texts.ts'
 
 const TEST_MS = 240_000
-const DOCUMENTS = 8
-const WAITING_MIN = 2
-/** Starts of enrich at once in one worker process. */
-const ENRICH_AT_ONCE = 4
+const WAITING = 2
+/** What one worker process has at a model that does not answer. Whoever takes over from it needs a place beside those that waited. */
+const ENRICH_AT_ONCE = JOBS.enrich.concurrency
 /** An upload is taken in as fast as ever while the queue is away: this is for the machine's sake. */
 const ACCEPTED_MS_MAX = 5_000
 /** A refusal that waits for the body would wait longer than this: the server gives a slow client five seconds. */
 const REFUSED_MS_MAX = 4_000
+/** Sentences of an upload that can be caught halfway. */
+const MANY = 10_000
 
 test('a queue that is emptied by force while jobs wait and run is rebuilt by the sweeper, and nothing takes effect twice', {
   timeout: TEST_MS,
@@ -31,10 +32,10 @@ test('a queue that is emptied by force while jobs wait and run is rebuilt by the
       const other = await services.start('workers')
       await takenOver(services, engine)
       answerAll()
-      await completedOnce(services, ids, engine.name)
+      await untilCompletedOnce(services, ids, engine.name)
       await stopped([worker, other])
       expect(worker.stderr(), engine.name).toContain('another start, revision or an erasure took over')
-      await completedOnce(services, ids, engine.name)
+      await untilCompletedOnce(services, ids, engine.name)
     }),
   )
 })
@@ -52,21 +53,22 @@ test('while Redis is down documents are accepted and wait; over an empty Redis i
     expect(performance.now() - startedAtMs).toBeLessThan(ACCEPTED_MS_MAX)
   }
   await waitUntil(async () => (await send(services, worker, 'GET', '/readyz')).status === 503, 'the worker to say that it is not ready')
-  expect((await send(services, ingest, 'GET', '/healthz')).status).toBe(200)
+  // Who takes documents is ready to: a load balancer leaves it in.
+  for (const through of [ingest, late]) expect((await send(services, through, 'GET', '/readyz')).status).toBe(200)
   for (const id of waiting) {
     const shown = await send(services, late, 'GET', `/v1/documents/${id}`)
     expect(await shown.json()).toMatchObject({ status: 'received' })
   }
-  // This one has never seen the Redis that died.
-  const other = await services.start('workers')
+  // These have never seen the Redis that died.
+  const others = await Promise.all([services.start('workers'), services.start('workers')])
   await engine.replace()
   await takenOver(services, engine)
   answerAll()
-  await completedOnce(services, [...ids, ...waiting], engine.name)
-  for (const process of [ingest, late, worker, other])
+  await untilCompletedOnce(services, [...ids, ...waiting], engine.name)
+  for (const process of [ingest, late, worker, ...others])
     await waitUntil(async () => (await send(services, process, 'GET', '/readyz')).status === 200, 'every process to be ready again')
-  await stopped([worker, other])
-  await completedOnce(services, [...ids, ...waiting], engine.name)
+  await stopped([worker, ...others])
+  await untilCompletedOnce(services, [...ids, ...waiting], engine.name)
 })
 
 test('while PostgreSQL is down an upload is refused with 503 and Retry-After before its body is asked for, and one that it interrupts leaves nothing; both work again without a restart', {
@@ -76,36 +78,36 @@ test('while PostgreSQL is down an upload is refused with 503 and Retry-After bef
   const services = await serviceProcesses({}, postgres)
   const [ingest, worker] = await Promise.all([services.start('ingest'), services.start('workers')])
   const before = await upload(services, ingest)
-  await completedOnce(services, [before], 'before')
-  const interrupted = slowUpload(services, ingest)
+  await untilCompletedOnce(services, [before], 'before')
+  const interrupted = slowUpload(services, ingest, letter(MANY))
   interrupted.sendHalf()
   await waitUntil(async () => (await places(services)).incoming.length === 1, 'an upload to be halfway')
   await postgres.stop()
   interrupted.sendRest()
   expect(await interrupted.answer).toMatchObject(REFUSAL)
 
-  const asking = slowUpload(services, ingest, { expect: '100-continue' })
+  const asking = slowUpload(services, ingest, letter(MANY), { expect: '100-continue' })
   expect(await asking.answer).toMatchObject(REFUSAL)
   expect(asking.invited()).toBe(false)
-  const slow = slowUpload(services, ingest)
+  const slow = slowUpload(services, ingest, letter(MANY))
   slow.sendHalf()
   const startedAtMs = performance.now()
   expect(await slow.answer).toMatchObject(REFUSAL)
   expect(performance.now() - startedAtMs).toBeLessThan(REFUSED_MS_MAX)
-  const text = uniqueText()
+  const text = letter()
   expect(await answerOf(send(services, ingest, 'POST', '/v1/documents?file_name=a.txt', text))).toMatchObject(REFUSAL)
   expect(await answerOf(send(services, worker, 'GET', '/readyz'))).toMatchObject(REFUSAL)
 
   await postgres.start()
   await waitUntil(async () => (await send(services, ingest, 'GET', '/readyz')).status === 200, 'ingest to be ready again')
-  const again = slowUpload(services, ingest, { expect: '100-continue' })
+  const again = slowUpload(services, ingest, letter(MANY), { expect: '100-continue' })
   await waitUntil(again.invited, 'the body to be asked for')
   again.sendHalf()
   again.sendRest()
   const { status, body } = await again.answer
   expect(status).toBe(202)
   const ids = [before, (JSON.parse(body) as { document_id: string }).document_id, await upload(services, ingest, text)]
-  await completedOnce(services, ids, 'after')
+  await untilCompletedOnce(services, ids, 'after')
   await sweptClean(services, ids)
   expect((await places(services)).documents).toEqual([...ids].sort())
 })
@@ -115,26 +117,16 @@ test('while PostgreSQL is down an upload is refused with 503 and Retry-After bef
  * answer what it was asked and all that follows.
  */
 async function inTheMiddle<Engine extends QueueEngine>(over: (variables: Record<string, string>) => Promise<OverQueue<Engine>>) {
-  const { variables, answerAll } = await silentModel()
-  const { engine, services } = await over(variables)
+  const answering = Promise.withResolvers<void>()
+  const { engine, services } = await over(await heldModel(() => answering.promise))
   const [ingest, worker] = await Promise.all([services.start('ingest'), services.start('workers')])
-  const ids = await Promise.all(Array.from({ length: DOCUMENTS }, () => upload(services, ingest)))
+  const ids = await Promise.all(Array.from({ length: ENRICH_AT_ONCE + WAITING }, () => upload(services, ingest)))
   await waitUntil(async () => {
     const { waiting, active } = await engine.jobs()
     const asked = await services.rows(`SELECT FROM stages WHERE stage = 'enrich' AND status = 'running'`)
-    return asked.length === ENRICH_AT_ONCE && active.length >= ENRICH_AT_ONCE && waiting.length >= WAITING_MIN
+    return asked.length === ENRICH_AT_ONCE && active.length >= ENRICH_AT_ONCE && waiting.length >= WAITING
   }, `jobs to wait and to run: ${engine.name}`)
-  return { engine, services, ids, ingest, worker, answerAll }
-}
-
-async function silentModel(): Promise<{ variables: Record<string, string>; answerAll: () => void }> {
-  const answering = Promise.withResolvers<void>()
-  const double = await startModelDouble()
-  onTestFinished(() => double.close())
-  const relay = await startByteRelay(double.origin, () => answering.promise)
-  onTestFinished(() => relay.close())
-  const variables = { ...providerConfig(relay.baseUrl), PROCESSORS_FILE: registerWith(relay.baseUrl), PROVIDERS: 'mistral' }
-  return { variables, answerAll: answering.resolve }
+  return { engine, services, ids, ingest, worker, answerAll: answering.resolve }
 }
 
 /** Another start has begun beside one whose job was lost. */
@@ -154,39 +146,7 @@ const REFUSAL = {
   body: expect.stringContaining('"UNAVAILABLE"'),
 }
 
-interface Answer {
-  status: number | undefined
-  headers: IncomingHttpHeaders
-  body: string
-}
-
-async function answerOf(answered: Promise<Response>): Promise<Answer> {
+async function answerOf(answered: Promise<Response>): Promise<SlowAnswer> {
   const response = await answered
   return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() }
-}
-
-/** A request whose body is sent by hand. */
-function slowUpload({ apiKey }: ServiceProcesses, { url }: ServiceProcess, headers: Record<string, string> = {}) {
-  const text = `${uniqueText()}${' Alles war in Ordnung.'.repeat(10_000)}`
-  const request = httpRequest(`${url}/v1/documents?file_name=a.txt`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-length': text.length, ...headers },
-  })
-  let invited = false
-  request.on('continue', () => {
-    invited = true
-  })
-  request.flushHeaders()
-  const answer = new Promise<Answer>((resolve, reject) => {
-    request.on('error', reject)
-    request.on('response', (response) => {
-      readText(response).then((body) => resolve({ status: response.statusCode, headers: response.headers, body }), reject)
-    })
-  })
-  return {
-    answer,
-    invited: () => invited,
-    sendHalf: () => void request.write(text.slice(0, text.length / 2)),
-    sendRest: () => void request.end(text.slice(text.length / 2)),
-  }
 }

@@ -1,68 +1,135 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
 import { createVault } from '../../shared/blobs/vault.ts'
-import type { UploadAccepted } from '../../shared/contracts/document.ts'
+import { chunkId } from '../../shared/contracts/ids.ts'
+import { STAGES, type Stage } from '../../shared/contracts/jobs.ts'
 import type { ProcessingEvent } from '../../shared/contracts/record.ts'
 import { openDatabase } from '../../shared/database/connection.ts'
 import { sweepOnce } from '../../shared/queue/sweeper.ts'
-import { places, type ServiceProcess, type ServiceProcesses } from '../support/service-processes.ts'
+import { places, type ServiceProcesses } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
-import { pointsOf, stepsOf } from './pipeline.ts'
 
-let serial = 0
+export type Rows = ServiceProcesses['rows']
+/** Where documents leave something. */
+type Stores = Pick<ServiceProcesses, 'rows' | 'dataDir'>
 
-/** Another text each time, of one page and one chunk. */
-export function uniqueText(): string {
-  return `Schreiben ${++serial}: die Heizung im Treppenhaus wurde am 4. Mai 2026 abgelesen.`
+const PIPELINE = ['extract', 'enrich', 'index', 'done'] as const
+/** Steps that change a document; it may be read as often as somebody likes. */
+const CHANGES: readonly string[] = ['upload', ...STAGES]
+
+interface DocumentState {
+  status: string
+  error_code: string | null
+  revision: number
+  completed_at: Date | null
 }
 
-export function send(
-  { apiKey }: ServiceProcesses,
-  { url }: ServiceProcess,
-  method: string,
-  path: string,
-  body?: string,
-): Promise<Response> {
-  return fetch(`${url}${path}`, { method, headers: { authorization: `Bearer ${apiKey}` }, ...(body === undefined ? {} : { body }) })
+export async function documentOf({ rows }: Pick<Stores, 'rows'>, documentId: string): Promise<DocumentState> {
+  const [row] = await rows<DocumentState>('SELECT status, error_code, revision, completed_at FROM documents WHERE id = $1', [documentId])
+  if (!row) throw new Error(`no document ${documentId}`)
+  return row
 }
 
-/** The id of a document that was taken in. */
-export async function upload(services: ServiceProcesses, ingest: ServiceProcess, text = uniqueText()): Promise<string> {
-  const response = await send(services, ingest, 'POST', '/v1/documents?file_name=a.txt', text)
-  expect(response.status).toBe(202)
-  return ((await response.json()) as UploadAccepted).document_id
+export interface StageState {
+  stage: Stage
+  status: string
+  starts: number
+  epoch: number
+  finished_at: Date | null
 }
 
-/** SIGSTOP has taken effect: State T in proc_pid_status(5). */
-export function isStopped(pid: number): boolean {
-  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+/** The newest revision's, in their order. */
+export async function stagesOf({ rows }: Pick<Stores, 'rows'>, documentId: string): Promise<StageState[]> {
+  const found = await rows<StageState>(
+    `SELECT s.stage, s.status, s.starts, s.epoch, s.finished_at FROM stages s JOIN documents d ON d.id = s.document_id
+     WHERE d.id = $1 AND s.revision = d.revision`,
+    [documentId],
+  )
+  return found.sort((one, other) => STAGES.indexOf(one.stage) - STAGES.indexOf(other.stage))
+}
+
+/** What the pipeline makes of a document, without what differs from revision to revision. */
+export async function contentOf({ rows }: Pick<Stores, 'rows'>, documentId: string) {
+  return {
+    document: await rows('SELECT type, language FROM documents WHERE id = $1', [documentId]),
+    pages: await rows('SELECT number, method, characters, reason FROM pages WHERE document_id = $1 ORDER BY number', [documentId]),
+    fields: await rows('SELECT name, status FROM fields WHERE document_id = $1 ORDER BY name', [documentId]),
+    chunks: await rows('SELECT ordinal, page, start, "end" FROM chunks WHERE document_id = $1 ORDER BY ordinal', [documentId]),
+    artifacts: await rows('SELECT kind, store FROM artifacts WHERE document_id = $1 ORDER BY kind', [documentId]),
+  }
+}
+export type Content = Awaited<ReturnType<typeof contentOf>>
+
+/** What the search store holds of a document, over all revisions: the id of each point, and whether there is a vector to it. */
+export function pointsOf({ dataDir }: Pick<Stores, 'dataDir'>, documentId: string): { id: string; vector: boolean }[] {
+  const store = new DatabaseSync(join(dataDir, 'search.sqlite'), { readOnly: true })
+  try {
+    const points = store.prepare('SELECT rowid, id, dimension FROM points WHERE document_id = ? ORDER BY id').all(documentId)
+    return points.map(({ rowid, id, dimension }) => ({
+      id: String(id),
+      vector:
+        dimension !== null &&
+        store.prepare(`SELECT 1 FROM vectors_${Number(dimension)}_rowids WHERE rowid = ?`).get(Number(rowid)) !== undefined,
+    }))
+  } finally {
+    store.close()
+  }
 }
 
 /** The document's record, oldest first. */
-export async function recordOf({ rows }: ServiceProcesses, documentId: string): Promise<ProcessingEvent[]> {
+export async function recordOf({ rows }: Pick<Stores, 'rows'>, documentId: string): Promise<ProcessingEvent[]> {
   const events = await rows<{ body: string }>('SELECT body FROM events WHERE $1 = ANY (document_ids) ORDER BY seq', [documentId])
   return events.map(({ body }) => JSON.parse(body) as ProcessingEvent)
 }
 
-/** Resolves when all are completed, and each stage of each of them took effect once: one event, one set of points, nothing under way. */
-export async function completedOnce(services: ServiceProcesses, documentIds: readonly string[], what: string): Promise<void> {
-  const open = () => services.rows<{ id: string }>(`SELECT id FROM documents WHERE id = ANY ($1) AND status <> 'completed'`, [documentIds])
-  await waitUntil(async () => (await open()).length === 0, `every document to complete: ${what}`)
-  for (const id of documentIds) {
-    const steps = (await stepsOf(services, id)).filter(({ phase }) => phase === 'completed').map(({ step }) => step)
-    expect(steps, what).toEqual(['upload', 'extract', 'enrich', 'index', 'done'])
-    const chunks = (await services.rows<{ id: string }>('SELECT id FROM chunks WHERE document_id = $1 ORDER BY id', [id])).map(
-      (row) => row.id,
-    )
-    expect(chunks.length, what).toBeGreaterThan(0)
-    expect(pointsOf(services, id), what).toEqual(chunks.map((chunk) => ({ id: chunk, vector: true })))
-  }
-  expect(await services.rows(`SELECT * FROM stages WHERE document_id = ANY ($1) AND status <> 'completed'`, [documentIds]), what).toEqual(
-    [],
-  )
+/** The record of a document's steps, model calls aside: they have events of their own. */
+export async function stepsOf(stores: Pick<Stores, 'rows'>, documentId: string): Promise<ProcessingEvent[]> {
+  return (await recordOf(stores, documentId)).filter(({ model }) => model === null)
+}
+
+/** Resolves when all of them are. */
+export async function completed({ rows }: Pick<Stores, 'rows'>, documentIds: readonly string[], what: string): Promise<void> {
+  const done = async () => (await rows(`SELECT FROM documents WHERE id = ANY ($1) AND status = 'completed'`, [documentIds])).length
+  await waitUntil(async () => (await done()) === documentIds.length, `${documentIds.length} documents to complete: ${what}`)
+}
+
+/**
+ * What "completed exactly once" means. The document was taken in by one upload. Of its newest revision each stage is completed, with one event, which
+ * says so, and nothing else was done. There are the chunks and the points that this revision always gets, each point with its vector, and of no other
+ * revision any. The content is what an undisturbed run gives: `like`, where the test knows it.
+ */
+export async function expectCompletedOnce(stores: Stores, documentId: string, where: string, like?: Content): Promise<void> {
+  const { revision, status } = await documentOf(stores, documentId)
+  expect([status, ...(await stagesOf(stores, documentId)).map((row) => `${row.stage} ${row.status}`)], where).toEqual([
+    'completed',
+    ...PIPELINE.map((stage) => `${stage} completed`),
+  ])
+  const steps = (await stepsOf(stores, documentId)).filter((event) => CHANGES.includes(event.step))
+  expect(
+    steps
+      .filter((event) => event.step === 'upload' || event.revision === revision)
+      .map((event) => `${event.step} ${event.phase} ${event.result}`),
+    where,
+  ).toEqual(['upload', ...PIPELINE].map((step) => `${step} completed ok`))
+  const content = await contentOf(stores, documentId)
+  expect(content.chunks.length, where).toBeGreaterThan(0)
+  if (like) expect(content, where).toEqual(like)
+  const ids = content.chunks.map((_, ordinal) => chunkId(documentId, revision, ordinal)).sort()
+  const stored = await stores.rows<{ id: string }>('SELECT id FROM chunks WHERE document_id = $1 ORDER BY id', [documentId])
+  expect(
+    stored.map(({ id }) => id),
+    where,
+  ).toEqual(ids)
+  expect(pointsOf(stores, documentId), where).toEqual(ids.map((id) => ({ id, vector: true })))
+}
+
+/** Resolves when all are completed, each exactly once. */
+export async function untilCompletedOnce(stores: Stores, documentIds: readonly string[], what: string): Promise<void> {
+  await completed(stores, documentIds, what)
+  for (const id of documentIds) await expectCompletedOnce(stores, id, `${id}, ${what}`)
 }
 
 /**

@@ -7,7 +7,8 @@ import { ownerUrlOf } from '../support/embedded-system.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { serviceProcesses } from '../support/service-processes.ts'
 import { heardLater } from '../support/wait.ts'
-import { expectNothingLost, type Rows, settled } from './aftermath.ts'
+import { expectNothingLost, nothingDue } from './aftermath.ts'
+import type { Rows } from './outcomes.ts'
 import { drawDocument, type StormClients, type StormDocument, stormClients } from './storm-clients.ts'
 import { embeddedVictims, partsOf, supervise, type Victim } from './victims.ts'
 
@@ -41,7 +42,7 @@ test(`services apart, 34 kills of ingest, retrieval, workers and PostgreSQL whil
   await storm(random, draw(random, victims, APART.kills), clients, APART.uploadsPerKillMax)
 
   for (const victim of Object.values(victims)) await victim.up()
-  await settled(services.rows)
+  await nothingDue(services.rows)
   await expectOriginals(clients)
   for (const service of [ingest, retrieval, workers]) await service.stop()
   await expectNothingLost(clients, { dataDir: services.dataDir, serviceUrl: services.serviceUrl, rows: services.rows })
@@ -58,7 +59,7 @@ test(`everything in one, 16 kills of the whole process group or of a part while 
   await storm(random, draw(random, system.victims, TOGETHER.kills), clients, TOGETHER.uploadsPerKillMax)
 
   await system.victims.group.up()
-  await settled(rowsOf(ownerUrlOf(dataDir)))
+  await nothingDue(rowsOf(ownerUrlOf(dataDir)))
   await expectOriginals(clients)
   await system.stop()
 

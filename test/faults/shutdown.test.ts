@@ -1,17 +1,16 @@
-import { readFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
-import { text as readText } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { UploadAccepted } from '../../shared/contracts/document.ts'
 import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
-import { startByteRelay } from '../support/byte-relay.ts'
-import { startModelDouble } from '../support/model-double.ts'
 import { isRunning } from '../support/process.ts'
-import { providerConfig, registerWith } from '../support/provider-config.ts'
+import { childrenOf } from '../support/process-tree.ts'
 import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses, takenIn } from '../support/service-processes.ts'
+import { type SlowAnswer, slowUpload } from '../support/slow-upload.ts'
 import { waitUntil } from '../support/wait.ts'
-import { completedOnce, NOTHING, send, sweptClean, traces, uniqueText, upload } from './outcomes.ts'
+import { heldModel } from './held-model.ts'
+import { NOTHING, sweptClean, traces, untilCompletedOnce } from './outcomes.ts'
 import { type OverQueue, overPostgres, overRedis, type QueueEngine } from './queues.ts'
+import { send, upload } from './requests.ts'
+import { letter } from './texts.ts'
 
 const TEST_MS = 240_000
 /** What Kubernetes gives a process by default before it kills it. Ours needs 17 s at the most. */
@@ -24,7 +23,7 @@ test('SIGTERM while a worker is busy with every stage: what can end ends, the re
 })
 
 async function stopBusyWorker(over: (variables: Record<string, string>) => Promise<OverQueue<QueueEngine>>): Promise<void> {
-  const model = await heldModel()
+  const model = await modelWithGates()
   const { engine, services } = await over(model.variables)
   const ingest = await services.start('ingest')
   const documents = await uploadForEachStage(services, ingest)
@@ -76,14 +75,14 @@ async function stopBusyWorker(over: (variables: Record<string, string>) => Promi
 
   model.answer('enrich')
   await services.start('workers')
-  await completedOnce(services, [...documents.extract, ...documents.enrich, ...documents.index, ...documents.done], engine.name)
+  await untilCompletedOnce(services, [...documents.extract, ...documents.enrich, ...documents.index, ...documents.done], engine.name)
   for (const id of documents.erase) expect(await traces(services, id), engine.name).toEqual(NOTHING)
 }
 
 /** For each stage as many documents as one worker takes of it at once, marked with its name. None of them is due until it is released. */
 async function uploadForEachStage(services: ServiceProcesses, ingest: ServiceProcess): Promise<Record<Stage, string[]>> {
   const uploadFor = (stage: Stage) =>
-    Promise.all(Array.from({ length: JOBS[stage].concurrency }, () => upload(services, ingest, `${uniqueText()} ${markOf(stage)}`)))
+    Promise.all(Array.from({ length: JOBS[stage].concurrency }, () => upload(services, ingest, `${letter()} ${markOf(stage)}`)))
   const documents = {
     extract: await uploadFor('extract'),
     enrich: await uploadFor('enrich'),
@@ -103,19 +102,13 @@ async function release({ rows }: ServiceProcesses, documentIds: readonly string[
 const markOf = (stage: Stage) => `Ablage ${stage}.`
 
 /** A model that keeps two kinds of questions waiting until it is told to answer: embeddings for documents of `index`, all else of those of `enrich`. */
-async function heldModel() {
+async function modelWithGates() {
   const gates = { index: Promise.withResolvers<void>(), enrich: Promise.withResolvers<void>() }
-  const double = await startModelDouble()
-  onTestFinished(() => double.close())
-  const relay = await startByteRelay(double.origin, async (piece) => {
+  const variables = await heldModel(async (piece) => {
     if (piece.includes(markOf('index')) && piece.includes('"input"')) await gates.index.promise
     if (piece.includes(markOf('enrich'))) await gates.enrich.promise
   })
-  onTestFinished(() => relay.close())
-  return {
-    variables: { ...providerConfig(relay.baseUrl), PROCESSORS_FILE: registerWith(relay.baseUrl), PROVIDERS: 'mistral' },
-    answer: (which: keyof typeof gates) => gates[which].resolve(),
-  }
+  return { variables, answer: (which: keyof typeof gates) => gates[which].resolve() }
 }
 
 /** By stage and document. */
@@ -126,13 +119,11 @@ async function startsOf({ rows }: ServiceProcesses): Promise<Map<string, { statu
   return new Map(found.map(({ key, status, starts }) => [key, { status, starts }]))
 }
 
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
-}
-
 const CLIENTS = 4
 const QUICK_MIN = 20
 const SLOW = 8
+/** Sentences of an upload that can be caught halfway. */
+const MANY = 10_000
 const UUID = /^[0-9a-f-]{36}$/
 
 test('SIGTERM while ingest receives uploads: what it accepted is there, the others hear an error or lose their connection, and it exits with 0 in time', {
@@ -140,12 +131,15 @@ test('SIGTERM while ingest receives uploads: what it accepted is there, the othe
 }, async () => {
   const services = await serviceProcesses()
   const ingest = await services.start('ingest')
-  const slow = Array.from({ length: SLOW }, () => slowUpload(services, ingest))
+  const slow = Array.from({ length: SLOW }, () => {
+    const request = slowUpload(services, ingest, letter(MANY))
+    return { ...request, outcome: outcomeOf(request.answer) }
+  })
   for (const one of slow) one.sendHalf()
   await waitUntil(async () => (await places(services)).incoming.length === SLOW, 'uploads to be halfway')
   const quick: string[] = []
   const clients = Array.from({ length: CLIENTS }, async () => {
-    while (quick.at(-1) !== 'ECONNREFUSED') quick.push(await outcomeOf(services, ingest))
+    while (quick.at(-1) !== 'ECONNREFUSED') quick.push(await outcomeOf(quickAnswer(services, ingest)))
   })
   await waitUntil(() => quick.length > QUICK_MIN, 'uploads to be accepted')
 
@@ -176,36 +170,20 @@ test('SIGTERM while ingest receives uploads: what it accepted is there, the othe
 /** That it is stopping, or how the connection ended: undici's name for a lost one is its own. */
 const OTHER_OUTCOMES = /^(503 application\/problem\+json 1 UNAVAILABLE|ECONNREFUSED|ECONNRESET|UND_ERR_SOCKET)$/
 
-/** The id of the document, what was said instead, or how the connection ended. */
-async function outcomeOf(services: ServiceProcesses, ingest: ServiceProcess): Promise<string> {
-  try {
-    const response = await send(services, ingest, 'POST', '/v1/documents?file_name=a.txt', uniqueText())
-    const text = await response.text()
-    if (response.status === 202) return (JSON.parse(text) as UploadAccepted).document_id
-    const { headers, status } = response
-    return `${status} ${headers.get('content-type')} ${headers.get('retry-after')} ${/"code":"(\w+)"/.exec(text)?.[1]}`
-  } catch (error) {
-    return (error as { cause: { code: string } }).cause.code
-  }
+async function quickAnswer(services: ServiceProcesses, ingest: ServiceProcess): Promise<SlowAnswer> {
+  const response = await send(services, ingest, 'POST', '/v1/documents?file_name=a.txt', letter())
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() }
 }
 
-/** A request whose body is sent by hand, and its outcome. */
-function slowUpload({ apiKey }: ServiceProcesses, { url }: ServiceProcess) {
-  const text = `${uniqueText()}${' Alles war in Ordnung.'.repeat(10_000)}`
-  const request = httpRequest(`${url}/v1/documents?file_name=a.txt`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-length': text.length },
-  })
-  const outcome = new Promise<string>((resolve) => {
-    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    request.on('response', async (response) => {
-      const body = await readText(response)
-      resolve(response.statusCode === 202 ? (JSON.parse(body) as UploadAccepted).document_id : `${response.statusCode} ${body}`)
-    })
-  })
-  return {
-    outcome,
-    sendHalf: () => void request.write(text.slice(0, text.length / 2)),
-    sendRest: () => void request.end(text.slice(text.length / 2)),
+/** The id of the document, what was said instead, or how the connection ended. */
+async function outcomeOf(answering: Promise<SlowAnswer>): Promise<string> {
+  try {
+    const { status, headers, body } = await answering
+    if (status === 202) return (JSON.parse(body) as UploadAccepted).document_id
+    return `${status} ${headers['content-type']} ${headers['retry-after']} ${/"code":"(\w+)"/.exec(body)?.[1]}`
+  } catch (error) {
+    // Of a request that fetch made, the cause says it.
+    const { code, cause } = error as { code?: string; cause?: { code: string } }
+    return cause?.code ?? String(code)
   }
 }

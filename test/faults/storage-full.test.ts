@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses, takenIn } from '../support/service-processes.ts'
 import { smallDisk } from '../support/small-disk.ts'
 import { waitUntil } from '../support/wait.ts'
+import { completed } from './outcomes.ts'
 
 const TEST_MS = 240_000
 const DISK_BYTES = 2 * 1024 * 1024
@@ -37,11 +38,11 @@ test('a disk that fills while documents arrive: each is taken in whole or refuse
   const answers: Answered[] = []
   for (const bytes of SIZES) answers.push(...(await untilRefused(services, ingest, bytes)))
   const { taken, refused } = sorted(answers)
-  expect(await places(services, disk.folder)).toEqual(takenIn(taken.map(({ document_id }) => document_id)))
+  expect(await places(services, disk.folder)).toEqual(takenIn(idsOf(taken)))
   await expectWhole(services, ingest, taken)
 
   const workers = await services.start('workers', disk.under)
-  await completed(services, taken)
+  await completed(services, idsOf(taken), 'what was taken in')
   const largest = taken.toSorted((one, other) => other.text.length - one.text.length)[0]
   const again = refused.find(({ text }) => text.length === largest?.text.length)
   if (!largest || !again) throw new Error('no document to erase, or none of its size to send again')
@@ -49,7 +50,7 @@ test('a disk that fills while documents arrive: each is taken in whole or refuse
   await waitUntil(async () => !(await places(services, disk.folder)).originals.includes(largest.document_id), 'the original to be erased')
   const repeated = await upload(services, ingest, again)
   expect(repeated).toMatchObject({ status: 202 })
-  await completed(services, [repeated])
+  await completed(services, idsOf([repeated]), 'the upload into freed space')
   await expectWhole(services, ingest, [repeated])
   for (const service of [ingest, workers]) {
     service.kill('SIGTERM')
@@ -69,13 +70,13 @@ test('a limit on the size of files: what is larger is refused with 507 and leave
   // Encrypted, a document is some bytes larger.
   expect(new Set(refused.map(({ text }) => text.length))).toEqual(new Set([FILE_BYTES_MAX * 3, FILE_BYTES_MAX]))
   expect(new Set(taken.map(({ text }) => text.length))).toEqual(new Set([FILE_BYTES_MAX / 2]))
-  expect(await places(services)).toEqual(takenIn(taken.map(({ document_id }) => document_id)))
+  expect(await places(services)).toEqual(takenIn(idsOf(taken)))
 
   await limit('unlimited')
   const repeated = await Promise.all(refused.map((each) => upload(services, ingest, each)))
   const all = [...taken, ...repeated]
   expect(new Set(repeated.map(({ status }) => status))).toEqual(new Set([202]))
-  expect(await places(services)).toEqual(takenIn(all.map(({ document_id }) => document_id)))
+  expect(await places(services)).toEqual(takenIn(idsOf(all)))
   await expectWhole(services, ingest, all)
   ingest.kill('SIGTERM')
   expect(await ingest.exited).toEqual({ exitCode: 0, signal: null })
@@ -97,7 +98,7 @@ test('PostgreSQL whose disk is full: 503 and nothing remains, whatever it could 
     expect(await places(services), table).toEqual(takenIn([]))
   }
   const taken = await Promise.all(uploads.map((each) => upload(services, ingest, each)))
-  expect(await places(services)).toEqual(takenIn(taken.map(({ document_id }) => document_id)))
+  expect(await places(services)).toEqual(takenIn(idsOf(taken)))
   await expectWhole(services, ingest, taken)
 })
 
@@ -160,10 +161,8 @@ async function expectWhole({ apiKey }: ServiceProcesses, { url }: ServiceProcess
   }
 }
 
-async function completed({ rows }: ServiceProcesses, documents: readonly Answered[]): Promise<void> {
-  const ids = documents.map(({ document_id }) => document_id)
-  const done = async () => (await rows(`SELECT FROM documents WHERE id = ANY ($1) AND status = 'completed'`, [ids])).length
-  await waitUntil(async () => (await done()) === ids.length, `${ids.length} documents to complete`)
+function idsOf(documents: readonly Answered[]): string[] {
+  return documents.map(({ document_id }) => document_id)
 }
 
 async function erase({ apiKey }: ServiceProcesses, { url }: ServiceProcess, documentId: string): Promise<void> {

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { UploadAccepted } from '../../shared/contracts/document.ts'
-import { createSqliteSearch } from '../../shared/search/sqlite.ts'
+import type { FaultPoint } from '../../shared/runtime/faults.ts'
 import { leavingClient } from '../support/leaving-client.ts'
 import { places, type ServiceProcess, type ServiceProcesses, serviceProcesses, takenIn } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
+import { sweptClean, untilCompletedOnce } from './outcomes.ts'
+import { letter } from './texts.ts'
 
 const AT_ONCE = 50
 const BOUNDARY = '----boundary'
 const CHUNK_BYTES = 10_000
+/** Sentences of an upload that can be caught halfway. */
+const MANY = 8_000
 const TEST_MS = 240_000
-
-let serial = 0
-const uniqueText = (words = 0) => `Protokoll ${++serial}: die Sitzung begann um neun Uhr.${' Alle waren da.'.repeat(words)}`
 
 test('fifty equal uploads at once, through one process or two, with and without an Idempotency-Key: one document, processed once; another body under the key: 409', {
   timeout: TEST_MS,
@@ -31,27 +31,15 @@ test('fifty equal uploads at once, through one process or two, with and without 
     }
     waves.push({ id: await oneBodyTaken(services, ingests), keys: 'one key', through })
   }
-  await completed(
-    services,
-    waves.map(({ id }) => id),
-  )
-  const search = createSqliteSearch({ path: join(services.dataDir, 'search.sqlite') })
   for (const { id, keys, through } of waves) {
     const which = `${keys}, ${through}`
-    const [chunks] = await services.rows<{ count: number; tenant_id: string }>(
-      'SELECT count(*)::int, tenant_id FROM chunks WHERE document_id = $1 GROUP BY tenant_id',
-      [id],
-    )
-    expect(chunks?.count, which).toBeGreaterThan(0)
-    expect(await search.countDocument({ tenant_id: chunks?.tenant_id ?? '', document_id: id }), which).toBe(chunks?.count)
-    expect(await stepsOf(services, id), which).toEqual(['upload', 'extract', 'enrich', 'index', 'done'])
+    await untilCompletedOnce(services, [id], which)
     expect(await services.rows('SELECT stage, starts, epoch FROM stages WHERE document_id = $1 ORDER BY started_at', [id]), which).toEqual(
       ['extract', 'enrich', 'index', 'done'].map((stage) => ({ stage, starts: 1, epoch: 1 })),
     )
     const kept = { 'no key': 0, 'one key': 1, 'a key each': AT_ONCE }[keys]
     expect(await services.rows('SELECT FROM idempotency WHERE document_id = $1', [id]), which).toHaveLength(kept)
   }
-  await search.close()
   const ids = waves.map(({ id }) => id).sort()
   const found = await places(services)
   expect(found).toMatchObject({ documents: ids, revisions: ids, originals: ids, outbox: [], incoming: [] })
@@ -64,7 +52,7 @@ type Keys = 'no key' | 'one key' | 'a key each'
 
 /** Fifty times the same at once, through both processes in turn: every answer names one document. Returns its id. */
 async function takenOnce(services: ServiceProcesses, ingests: readonly [ServiceProcess, ServiceProcess], keys: Keys): Promise<string> {
-  const text = uniqueText()
+  const text = letter()
   const key = randomUUID()
   const answers = await Promise.all(
     Array.from({ length: AT_ONCE }, (_, at) =>
@@ -85,7 +73,7 @@ async function takenOnce(services: ServiceProcesses, ingests: readonly [ServiceP
 
 /** Fifty times one key at once, half of them with another body: one body is taken in, and the other refused, each time. Returns the document's id. */
 async function oneBodyTaken(services: ServiceProcesses, ingests: readonly [ServiceProcess, ServiceProcess]): Promise<string> {
-  const bodies = [uniqueText(), uniqueText()] as const
+  const bodies = [letter(), letter()] as const
   const key = randomUUID()
   const answers = await Promise.all(
     Array.from({ length: AT_ONCE }, async (_, at) => {
@@ -111,15 +99,15 @@ const within = (mark: string) => (request: string) => request.indexOf(mark) + ma
 const halfway = (request: string) => request.length >> 1
 
 const MOMENTS: Moment[] = [
-  ['before the first byte', plain, before('Protokoll'), 'read'],
-  ['within the first bytes', plain, within('Protokoll'), 'read'],
+  ['before the first byte', plain, before('Schreiben'), 'read'],
+  ['within the first bytes', plain, within('Schreiben'), 'read'],
   ['halfway', plain, halfway, 'registered'],
   ['before the last byte', plain, (request) => request.length - 1, 'registered'],
   ['halfway through chunks', chunked, halfway, 'registered'],
   ['after the last byte, before the last chunk', chunked, (request) => request.lastIndexOf('0\r\n\r\n'), 'registered'],
   ['before the first byte of a form', form, before(`--${BOUNDARY}\r\n`), 'read'],
   ['in a field before the file of a form', form, within('invoices'), 'read'],
-  ['before the first byte of the file of a form', form, before('Protokoll'), 'read'],
+  ['before the first byte of the file of a form', form, before('Schreiben'), 'read'],
   ['halfway through the file of a form', form, halfway, 'registered'],
   ['after the last byte of the file of a form', form, (request) => request.indexOf(`\r\n--${BOUNDARY}`, halfway(request)), 'registered'],
   ['in a field after the file of a form', form, within('confidential'), 'stored'],
@@ -194,6 +182,45 @@ test('a client that leaves after its last byte and before the answer leaves one 
   await onlyThese(services, ingest, texts)
 })
 
+/** Where ingest is killed, and what there is of the upload then. */
+const KILLS: [point: FaultPoint, left: { artifacts: number; originals: number; documents: number }][] = [
+  ['upload:registered', { artifacts: 1, originals: 0, documents: 0 }],
+  ['upload:stored', { artifacts: 1, originals: 1, documents: 0 }],
+  ['upload:accepted', { artifacts: 1, originals: 1, documents: 1 }],
+]
+
+test('ingest killed with -9 before an original is written, before its document is, and before the answer: the same upload under its key gives one document, and nothing else is left', {
+  timeout: TEST_MS,
+}, async () => {
+  const services = await serviceProcesses()
+  const start = (variables = {}) => services.start('ingest', [], variables)
+  const [ingest, ...dying] = await Promise.all([start(), ...KILLS.map(([point]) => start({ FAULT_AT: `${point}:kill` }))])
+  const texts = new Map<string, string>()
+  for (const [at, [point, left]] of KILLS.entries()) {
+    const killed = dying[at]
+    if (!killed) throw new Error(`no process for ${point}`)
+    const before = await places(services)
+    const text = letter()
+    // Nothing but the key makes these one document.
+    const request = { ...plain(text), key: randomUUID(), query: '?on_duplicate=new' }
+    await expect(upload(services, killed, request), point).rejects.toThrow('fetch failed')
+    expect(await killed.exited, point).toEqual({ exitCode: null, signal: 'SIGKILL' })
+    const after = await places(services)
+    const added = (place: keyof typeof left) => after[place].filter((id) => !before[place].includes(id))
+    expect(
+      { artifacts: added('artifacts').length, originals: added('originals').length, documents: added('documents').length },
+      point,
+    ).toEqual(left)
+
+    const answers = [await upload(services, ingest, request), await upload(services, ingest, request)]
+    const id = added('documents')[0] ?? answers[0]?.accepted.document_id ?? ''
+    expect(answers, point).toMatchObject(answers.map(() => ({ status: 202, accepted: { document_id: id, outcome: 'new' } })))
+    texts.set(id, text)
+  }
+  await sweptClean(services, [...texts.keys()])
+  await onlyThese(services, ingest, texts)
+})
+
 interface Encoded {
   headers: Record<string, string>
   body: string
@@ -227,7 +254,7 @@ interface Upload extends Encoded {
 type Left = Upload & { text: string }
 
 function toLeave(encode: (text: string) => Encoded): Left {
-  const text = uniqueText(8_000)
+  const text = letter(MANY)
   return { ...encode(text), text, key: randomUUID() }
 }
 
@@ -276,18 +303,4 @@ async function onlyThese(services: ServiceProcesses, { url }: ServiceProcess, te
     const content = await fetch(`${url}/v1/documents/${id}/content`, { headers: { authorization: `Bearer ${services.apiKey}` } })
     expect(await content.text()).toBe(text)
   }
-}
-
-async function completed({ rows }: ServiceProcesses, ids: readonly string[]): Promise<void> {
-  const done = async () => (await rows(`SELECT FROM documents WHERE id = ANY ($1) AND status = 'completed'`, [ids])).length
-  await waitUntil(async () => (await done()) === ids.length, `${ids.length} documents to complete`)
-}
-
-/** The completed operations of a document's record, model calls aside. */
-async function stepsOf({ rows }: ServiceProcesses, id: string): Promise<string[]> {
-  const events = await rows<{ body: string }>('SELECT body FROM events WHERE $1 = ANY (document_ids) ORDER BY seq', [id])
-  return events
-    .map(({ body }) => JSON.parse(body) as { step: string; phase: string; model: unknown })
-    .filter(({ phase, model }) => phase === 'completed' && model === null)
-    .map(({ step }) => step)
 }

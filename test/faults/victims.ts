@@ -4,7 +4,7 @@ import { postmasterOf, serverOf, startEmbeddedSystem, stopEmbeddedSystem } from 
 import { childrenOf, processTree, type SeenProcess, stillRuns, titleOf } from '../support/process-tree.ts'
 import type { ServiceProcess, ServiceProcesses } from '../support/service-processes.ts'
 import { heardLater, waitUntil } from '../support/wait.ts'
-import type { Rows } from './aftermath.ts'
+import type { Rows } from './outcomes.ts'
 
 /** A supervisor tries for ever; this one says when it is no use. */
 const RESTART_MS_MAX = 120_000

@@ -4,18 +4,9 @@ import { JOBS } from '../../shared/contracts/jobs.ts'
 import { isRunning } from '../support/process.ts'
 import { places, type ServiceProcess } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
-import {
-  BACKENDS,
-  type Content,
-  contentOf,
-  documentOf,
-  expectCompletedOnce,
-  type Pipeline,
-  pointsOf,
-  stagesOf,
-  startPipeline,
-  stepsOf,
-} from './pipeline.ts'
+import { type Content, contentOf, documentOf, expectCompletedOnce, pointsOf, stagesOf, stepsOf } from './outcomes.ts'
+import { type Pipeline, startPipeline } from './pipeline.ts'
+import { BACKENDS } from './queues.ts'
 
 /** For each start that a death cost. */
 const RECOVERY_MS_MAX = 10_000
@@ -83,7 +74,7 @@ async function poison(backend: Pipeline['backend'], stage: 'extract' | 'index', 
   const before = await some()
   const poisonous = await pipeline.upload()
   const neighbours = [...before, ...(await some())]
-  const workers = supervise(pipeline, `${stage}:started:kill:${poisonous}`)
+  const workers = keepTwoWorkers(pipeline, `${stage}:started:kill:${poisonous}`)
   await workers.died(1)
   await pipeline.rows('UPDATE stages SET starts = starts + $3 WHERE document_id = $1 AND stage = $2', [poisonous, stage, startsBefore])
   for (const documentId of [poisonous, ...neighbours]) await pipeline.settled(documentId)
@@ -103,14 +94,14 @@ async function poison(backend: Pipeline['backend'], stage: 'extract' | 'index', 
   await pipeline.reprocess(poisonous)
   await pipeline.settled(poisonous)
   const like = await contentOf(pipeline, poisonous)
-  for (const documentId of [poisonous, ...neighbours]) await expectCompletedOnce(pipeline, documentId, like, `${documentId}, ${where}`)
+  for (const documentId of [poisonous, ...neighbours]) await expectCompletedOnce(pipeline, documentId, `${documentId}, ${where}`, like)
   for (const documentId of neighbours) {
     const starts = (await stagesOf(pipeline, documentId)).map((row) => row.starts)
     expect(Math.max(...starts), where).toBeLessThanOrEqual(NEIGHBOUR_STARTS_MAX)
   }
 }
 
-interface Supervisor {
+interface WorkerPair {
   /** Resolves when so many processes have died by themselves. */
   died(times: number): Promise<void>
   /** Resolves with what each of those died of. */
@@ -118,7 +109,7 @@ interface Supervisor {
 }
 
 /** Two workers, each of which is started again when it dies, as an init system does it. */
-function supervise(pipeline: Pipeline, faultAt: string): Supervisor {
+function keepTwoWorkers(pipeline: Pipeline, faultAt: string): WorkerPair {
   const deaths: (NodeJS.Signals | null)[] = []
   const alive = new Set<ServiceProcess>()
   let stopped = false
@@ -177,7 +168,7 @@ async function undisturbed(pipeline: Pipeline): Promise<Known> {
   const like = await contentOf(pipeline, documentId)
   expect(like.chunks.length).toBeGreaterThan(1)
   expect(like.fields.length).toBeGreaterThan(0)
-  await expectCompletedOnce(pipeline, documentId, like, 'undisturbed')
+  await expectCompletedOnce(pipeline, documentId, 'undisturbed', like)
   return { documentId, like }
 }
 
@@ -201,7 +192,7 @@ async function untilKilled(pipeline: Pipeline, armed: Armed): Promise<Killed> {
 async function expectRecovered(pipeline: Pipeline, { point, known, documentId, diedAtMs }: Killed): Promise<void> {
   const stages = await stagesOf(pipeline, documentId)
   const where = `${point} over ${pipeline.backend}: ${JSON.stringify(stages)}`
-  if (known) await expectCompletedOnce(pipeline, documentId, known.like, where)
+  if (known) await expectCompletedOnce(pipeline, documentId, where, known.like)
   else await expectErasedOnce(pipeline, documentId, where)
   const calls = 'SELECT FROM open_intents o JOIN events e ON e.id = o.event_id WHERE $1 = ANY (e.document_ids)'
   expect(await pipeline.rows(calls, [documentId]), where).toEqual([])

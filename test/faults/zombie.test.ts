@@ -1,19 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Stage } from '../../shared/contracts/jobs.ts'
+import { isStopped } from '../support/process.ts'
 import type { ServiceProcess } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
-import {
-  BACKENDS,
-  type Content,
-  contentOf,
-  expectCompletedOnce,
-  type Pipeline,
-  pointsOf,
-  stagesOf,
-  startPipeline,
-  stepsOf,
-} from './pipeline.ts'
+import { type Content, contentOf, expectCompletedOnce, pointsOf, stagesOf, stepsOf } from './outcomes.ts'
+import { type Pipeline, startPipeline } from './pipeline.ts'
+import { BACKENDS } from './queues.ts'
 
 const TEST_MS = 300_000
 const TRIES_MAX = 100
@@ -52,7 +44,7 @@ test('a worker that wakes when a newer revision is complete leaves none of its p
   zombie.kill('SIGCONT')
   await waitUntil(() => refusals(zombie, documentId).length > 0, 'the late result to be refused')
   expect(await everythingOf(pipeline, documentId)).toEqual(left)
-  await expectCompletedOnce(pipeline, documentId, await contentOf(pipeline, documentId), 'superseded')
+  await expectCompletedOnce(pipeline, documentId, 'superseded')
 })
 
 async function standStillAtEveryPoint(backend: Pipeline['backend']): Promise<void> {
@@ -84,7 +76,7 @@ async function wakeBesideTheNext(backend: Pipeline['backend']): Promise<void> {
   await pipeline.settled(documentId)
   const another = await pipeline.upload()
   await pipeline.settled(another)
-  await expectCompletedOnce(pipeline, documentId, await contentOf(pipeline, another), backend)
+  await expectCompletedOnce(pipeline, documentId, backend, await contentOf(pipeline, another))
 }
 
 interface Standing {
@@ -116,7 +108,7 @@ async function expectRefused(pipeline: Pipeline, { point, worker, documentId, li
   const where = `${point} over ${pipeline.backend}`
   const [stage] = point.split(':')
   await pipeline.settled(documentId)
-  await expectCompletedOnce(pipeline, documentId, like, where)
+  await expectCompletedOnce(pipeline, documentId, where, like)
   const left = await everythingOf(pipeline, documentId)
   const taken = (await stagesOf(pipeline, documentId)).find((row) => row.stage === stage)
   expect(taken?.epoch, where).toBeGreaterThan(1)
@@ -136,10 +128,6 @@ async function expectRefused(pipeline: Pipeline, { point, worker, documentId, li
   }
   // Room for the next one.
   worker.kill('SIGKILL')
-}
-
-function isStopped(pid: number): boolean {
-  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
 }
 
 async function epochOf(pipeline: Pipeline, documentId: string, stage: Stage): Promise<number> {

@@ -79,3 +79,8 @@ export function isRunning(pid: number): boolean {
     throw error
   }
 }
+
+/** SIGSTOP has taken effect: State T in proc_pid_status(5). */
+export function isStopped(pid: number): boolean {
+  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
