@@ -1,8 +1,9 @@
-/** Exit codes: 0 to 2 are ours, the others follow sysexits.h, and 128 + n is the shell's convention for signal n. */
+/** Exit codes: 0 to 3 are ours, the others follow sysexits.h, and 128 + n is the shell's convention for signal n. */
 export const EXIT = {
   ok: 0,
   unexpected: 1,
   documentsFailed: 2,
+  expectationFailed: 3,
   usage: 64,
   rejected: 65,
   missing: 66,
@@ -20,6 +21,7 @@ const MEANINGS = {
   ok: 'done',
   unexpected: 'something unexpected happened, or the demo did not go as it should',
   documentsFailed: 'some documents failed; the others went through',
+  expectationFailed: 'an expectation of `policy test` does not hold',
   usage: 'the command line is wrong',
   rejected: 'the server rejected the request',
   missing: 'the file or document is missing or cannot be read',

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { SCOPES, Scope } from '../../shared/contracts/access.ts'
 import { DataClass, OnDuplicate, Purpose, Sensitivity } from '../../shared/contracts/document.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
+import { NO_TENANT } from '../../shared/policy/expectations.ts'
+import { PolicyTask } from '../../shared/policy/policy.ts'
 import { readCliConfig } from '../../shared/runtime/config.ts'
 import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
@@ -12,6 +14,8 @@ import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
 import { createKey, listKeys, revokeKey } from './commands/keys.ts'
 import { list } from './commands/list.ts'
+import { explainPolicy, testPolicy } from './commands/policy.ts'
+import { checkProcessors, listProcessors, printMatrix, showProcessor } from './commands/processors.ts'
 import { record } from './commands/record.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
@@ -24,6 +28,8 @@ import { clean } from './print/text.ts'
 import { loadStandalone } from './standalone.ts'
 
 const PAGE_DOCUMENTS_MAX = 100
+/** A year: contracts and lists of subprocessors change about that often. */
+const EVIDENCE_DAYS = 365
 /** After the command has ended nothing should hold the process; what does is given this long. */
 const EXIT_GRACE_MS = 2_000
 
@@ -115,6 +121,8 @@ function assemble(run: Run): Command {
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
   addKeys(program.command('keys').description('API keys'), add, run)
+  addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
+  addPolicy(program.command('policy').description('which processor may see which data'), add, run)
   return program
 }
 
@@ -143,7 +151,7 @@ function addIngest(command: Command, run: Run): void {
     })
 }
 
-function addKeys(keys: Command, add: (name: string, description: string, parent: Command) => Command, run: Run): void {
+function addKeys(keys: Command, add: Add, run: Run): void {
   add('create <name>', 'create a key; it is shown once', keys)
     .requiredOption('--scopes <list>', `comma separated: ${SCOPES.join(', ')}`, parseList(z.array(Scope).min(1), 'not scopes'))
     .action((name: string, options) => run(options, (context) => createKey(context, name, options.scopes)))
@@ -151,6 +159,64 @@ function addKeys(keys: Command, add: (name: string, description: string, parent:
   add('revoke', 'revoke a key at once', keys)
     .addArgument(new Argument('<id>', 'the id of a key').argParser(parseWith(Uuid, 'not an id')))
     .action((key: string, options) => run(options, (context) => revokeKey(context, key)))
+}
+
+type Add = (name: string, description: string, parent: Command) => Command
+
+function addProcessors(processors: Command, add: Add, run: Run): void {
+  const days = parseWith(z.coerce.number().int().min(0), 'not a number of days')
+  const register = async () => (await configuredRules()).rules.register
+  add('list', 'list the processors of the register', processors).action((options) =>
+    run(options, async (context) => listProcessors(context, await register(), today())),
+  )
+  add('show', 'show every fact of one, with its source, its day and its confidence', processors)
+    .argument('<key>', 'such as mistral')
+    .action((key: string, options) => run(options, async (context) => showProcessor(context, await register(), key, today())))
+  add('matrix', 'print the register as one table', processors)
+    .option('--markdown', 'as Markdown', false)
+    .action((options) => run(options, async (context) => printMatrix(context, await register(), options.markdown, today())))
+  add('check', 'list the claims that are unverified or old', processors)
+    .option('--days <days>', 'how old evidence may be', days, EVIDENCE_DAYS)
+    .action((options) => run(options, async (context) => checkProcessors(context, await register(), options.days, today())))
+}
+
+function addPolicy(policy: Command, add: Add, run: Run): void {
+  add('explain', 'what the policy says of every processor for one kind of data', policy)
+    .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options).default('internal'))
+    .option('--data <list>', `comma separated: ${DataClass.options.join(', ')}`, parseList(z.array(DataClass).min(1), 'not data classes'), [
+      'personal',
+    ])
+    .option('--purpose <purpose>', 'such as invoice_processing', parseWith(Purpose, 'not a purpose'), 'document_processing')
+    .addOption(new Option('--task <task>').choices(PolicyTask.options).default('extract'))
+    .option('--tenant <id>', 'for rules that name tenants', parseWith(z.uuid(), 'not an id'), NO_TENANT)
+    .action(({ json, sensitivity, data, purpose, task, tenant }) =>
+      run({ json }, async (context) => {
+        const request = { data_classes: data, sensitivity, purpose, task, tenant_id: tenant, day: today() }
+        return explainPolicy(context, (await configuredRules()).rules, request)
+      }),
+    )
+  add('test', 'run your own expectations of the policy', policy)
+    .argument('<cases>', 'a YAML file')
+    .action((path: string, options) =>
+      run(options, async (context) => {
+        const { rules, loadPolicyCases } = await configuredRules()
+        return testPolicy(context, rules, loadPolicyCases(path), today())
+      }),
+    )
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
+}
+
+/** What decides about calls, as the environment configures it. Loaded where it is needed: the providers' client is heavy. */
+async function configuredRules() {
+  const [{ loadExplainableRules }, { readConfig }, { loadPolicyCases }] = await Promise.all([
+    import('../../shared/runtime/rules.ts'),
+    import('../../shared/runtime/config.ts'),
+    import('../../shared/runtime/policy-files.ts'),
+  ])
+  return { rules: loadExplainableRules(readConfig()), loadPolicyCases }
 }
 
 async function loadSamples() {

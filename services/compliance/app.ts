@@ -5,13 +5,20 @@ import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
 import { type Database, withTenant } from '../../shared/database/connection.ts'
 import { readRecord } from '../../shared/database/events.ts'
+import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 
 const Id = z.object({ id: z.uuid() })
 
-/** The record of each document, and who may use the system: the routes of the compliance team. */
-export function addCompliance(server: HttpServer, { database }: { database: Database }): void {
+interface ComplianceServices {
+  database: Database
+  register: ProcessorRegister
+  registerHash: string
+}
+
+/** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
+export function addCompliance(server: HttpServer, { database, register, registerHash }: ComplianceServices): void {
   server.get(
     '/v1/documents/:id/record',
     {
@@ -31,6 +38,21 @@ export function addCompliance(server: HttpServer, { database }: { database: Data
         if (!document) throw new AppError('DOCUMENT_NOT_FOUND')
         return { document_id: document.id, events: await readRecord(tx, document.id) }
       }),
+  )
+
+  server.get(
+    '/v1/processors',
+    {
+      onRequest: authorize(database, 'records:read'),
+      schema: {
+        tags: ['processors'],
+        summary: 'The register of processors',
+        description:
+          'Who may be handed data, each fact with its source, the day it was read and a confidence. `register_hash` is what events name.',
+        response: { 200: z.strictObject({ ...ProcessorRegister.shape, register_hash: z.string() }) },
+      },
+    },
+    async () => ({ ...register, register_hash: registerHash }),
   )
 
   const manage = authorize(database, 'keys:manage')

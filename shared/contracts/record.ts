@@ -39,7 +39,7 @@ export const ProcessingEvent = z.strictObject({
     .nullable(),
   model: z
     .strictObject({
-      task: z.enum(['enrich', 'embed', 'answer']),
+      task: z.enum(['extract', 'embed', 'answer']),
       requested: z.string(),
       returned: z.string().nullable(),
       language_model: z.boolean(),

@@ -125,9 +125,10 @@ async function assertNoneErased(tx: Tx, subjects: readonly CallSubject[]): Promi
 /** A call is allowed when the policy allows it for each document in it. The answer is the first refusal, else what was decided on the strictest data. */
 function decide(options: GatewayOptions, provider: Provider, context: CallContext): Decision {
   const recipient = recipientOf(options.register, provider, options.declaration)
+  const day = new Date().toISOString().slice(0, 10)
   const decisions = [...context.subjects]
     .sort(byStrictness)
-    .map((subject) => evaluate(options.policy, recipient, { ...subject, task: context.task }))
+    .map((subject) => evaluate(options.policy, recipient, { ...subject, task: context.task, tenant_id: context.tenant_id, day }))
   const none: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
   return decisions.find((decision) => decision.outcome === 'refused') ?? decisions[0] ?? none
 }

@@ -1,6 +1,6 @@
 import type { Enrichment, Page } from '../contracts/extraction.ts'
 
-export const TASKS = ['enrich', 'embed', 'answer'] as const
+export const TASKS = ['extract', 'embed', 'answer'] as const
 export type Task = (typeof TASKS)[number]
 
 /** What a call reports for the record. `modelReturned` is what the provider says it ran, which need not be what was asked for. */

@@ -1,7 +1,7 @@
 import type { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
-import { EEA, type Policy, type PolicyTask, type Require, type Rule } from './policy.ts'
+import { isWithin, type Policy, type PolicyTask, type Require, type Rule } from './policy.ts'
 import type { Recipient } from './recipient.ts'
-import type { Processor } from './register.ts'
+import { type Processor, reachOn, subprocessorsOn } from './register.ts'
 
 /** The data as it is classed before any model sees it, and what is to be done with it. */
 export interface PolicyRequest {
@@ -9,6 +9,9 @@ export interface PolicyRequest {
   sensitivity: Sensitivity
   purpose: Purpose
   task: PolicyTask
+  tenant_id: string
+  /** The day of the call, ISO 8601: facts age, and subprocessors come and go. */
+  day: string
 }
 
 /** `rule` null: no rule speaks of this data, or the processor is not in the register. `failed` is for a reader; it never holds data. */
@@ -63,7 +66,7 @@ function decide(policy: Policy, recipient: KnownRecipient, request: PolicyReques
   const rule = policy.rules.find((candidate) => speaksOf(candidate, request, dataClass))
   if (!rule) return refused(null, [{ requirement: `a rule for ${dataClass} data`, found: 'none' }])
   if (!rule.allow) return refused(rule.name, [])
-  const failed = unmet(rule.require, recipient)
+  const failed = unmet(rule.require, recipient, request.day)
   return failed.length === 0 ? { outcome: 'allowed', rule: rule.name, failed } : refused(rule.name, failed)
 }
 
@@ -76,39 +79,93 @@ function speaksOf({ when }: Rule, request: PolicyRequest, dataClass: DataClass):
     (when.data_classes ?? CLASSES_OF_A_SILENT_RULE).includes(dataClass) &&
     (when.sensitivity?.includes(request.sensitivity) ?? true) &&
     (when.purposes?.includes(request.purpose) ?? true) &&
-    (when.tasks?.includes(request.task) ?? true)
+    (when.tasks?.includes(request.task) ?? true) &&
+    (when.tenants?.includes(request.tenant_id) ?? true)
   )
 }
 
-function unmet(require: Require, recipient: KnownRecipient): Decision['failed'] {
-  const { processor, endpoint } = recipient
-  const failed: Decision['failed'] = []
-  const ask = (requirement: string, wanted: readonly string[] | undefined, found: string) => {
-    if (wanted && !wanted.includes(found)) failed.push({ requirement: `${requirement} in ${wanted.join(', ')}`, found })
-  }
-  ask('deployment', require.deployment, processor.deployment)
-  if (processor.deployment === 'in_process') return failed
+type Failed = Decision['failed']
 
-  const country = processor.legal_entity.country ?? 'unknown'
-  const wanted = require.entity_country_in
-  if (wanted && !wanted.some((place) => (place === 'EEA' ? EEA.includes(country) : place === country))) {
-    failed.push({ requirement: `country of the contracting entity in ${wanted.join(', ')}`, found: country })
+function unmet(require: Require, recipient: KnownRecipient, day: string): Failed {
+  const { processor, endpoint } = recipient
+  if (processor.deployment === 'in_process') return unmetDeployment(require, processor)
+  return [
+    ...unmetDeployment(require, processor),
+    ...unmetCompanies(require, processor, day),
+    ...unmetEndpoint(require, endpoint, day),
+    ...unmetUse(require, processor, day),
+  ]
+}
+
+function unmetDeployment(require: Require, { deployment }: Processor): Failed {
+  return notAmong('deployment', require.deployment, deployment)
+}
+
+/** Who it is, who owns it, and whom it hands the data to. */
+function unmetCompanies(require: Require, processor: Processor, day: string): Failed {
+  const { legal_entity, parents, subprocessors, reach } = processor
+  const failed: Failed = []
+  const country = (of: string, places: Require['entity_country_in'], company: { country: string | null } & Evidence) => {
+    if (!places) return
+    if (!isWithin(places, company.country)) {
+      failed.push({ requirement: `country of ${of} in ${places.join(', ')}`, found: company.country ?? 'unknown' })
+    } else failed.push(...stale(require, `the country of ${of}`, company, day))
   }
-  if (endpoint)
-    ask(
-      'region',
-      require.region_in?.filter((region) => region !== 'unknown'),
-      endpoint.region,
-    )
-  else failed.push({ requirement: 'endpoint in the register', found: 'unknown' })
-  ask('reach of foreign law', require.reach_in, processor.reach.grade)
-  const days = processor.retention.days
-  if (require.retention_days_max !== undefined && (days === null || days > require.retention_days_max)) {
-    failed.push({
-      requirement: `retention of at most ${require.retention_days_max} days`,
-      found: days === null ? 'unknown' : `${days} days`,
-    })
+  country('the contracting entity', require.entity_country_in, legal_entity)
+  for (const parent of parents) country(`the parent ${parent.entity}`, require.parent_country_in, parent)
+  if ((require.subprocessors_read || require.subprocessor_country_in) && !subprocessors.read)
+    failed.push({ requirement: 'list of subprocessors read', found: 'unknown' })
+  else if (require.subprocessors_read || require.subprocessor_country_in)
+    failed.push(...stale(require, 'the list of subprocessors', subprocessors, day))
+  for (const company of subprocessorsOn(processor, day))
+    country(`the subprocessor ${company.entity}`, require.subprocessor_country_in, company)
+  if (require.reach_in) {
+    const missed = notAmong('reach of foreign law', require.reach_in, reachOn(processor, day))
+    failed.push(...(missed.length > 0 ? missed : stale(require, 'the reach of foreign law', reach, day)))
   }
-  ask('use for training', require.training_use, processor.training.use)
   return failed
+}
+
+function unmetEndpoint(require: Require, endpoint: Recipient['endpoint'], day: string): Failed {
+  if (!endpoint) return [{ requirement: 'endpoint in the register', found: 'unknown' }]
+  const regions = require.region_in?.filter((region) => region !== 'unknown')
+  const missed = notAmong('region', regions, endpoint.region)
+  return missed.length > 0 || !regions ? missed : stale(require, 'the region', endpoint, day)
+}
+
+/** What it does with the data. */
+function unmetUse(require: Require, { retention, training }: Processor, day: string): Failed {
+  const failed: Failed = []
+  const { retention_days_max, training_use } = require
+  if (retention_days_max !== undefined) {
+    const { days } = retention
+    if (days === null || days > retention_days_max)
+      failed.push({ requirement: `retention of at most ${retention_days_max} days`, found: days === null ? 'unknown' : `${days} days` })
+    else failed.push(...stale(require, 'the retention', retention, day))
+  }
+  if (training_use) {
+    const missed = notAmong('use for training', training_use, training.use)
+    failed.push(...(missed.length > 0 ? missed : stale(require, 'the use for training', training, day)))
+  }
+  return failed
+}
+
+function notAmong(requirement: string, wanted: readonly string[] | undefined, found: string): Failed {
+  return wanted && !wanted.includes(found) ? [{ requirement: `${requirement} in ${wanted.join(', ')}`, found }] : []
+}
+
+interface Evidence {
+  read_on: string
+}
+
+function stale({ evidence_days_max }: Require, fact: string, { read_on }: Evidence, day: string): Failed {
+  if (evidence_days_max === undefined || daysBetween(read_on, day) <= evidence_days_max) return []
+  return [{ requirement: `evidence of ${fact} at most ${evidence_days_max} days old`, found: `read on ${read_on}` }]
+}
+
+const DAY_MS = 86_400_000
+
+/** Both ISO 8601 days. */
+export function daysBetween(from: string, to: string): number {
+  return Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS)
 }

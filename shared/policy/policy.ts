@@ -3,7 +3,7 @@ import { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
 import { Country, Deployment, ReachGrade, TrainingUse } from './register.ts'
 
 /** What a model is asked to do with the data; `TASKS` of shared/inference/provider.ts, which this pure folder may not import (a test compares them). */
-export const PolicyTask = z.enum(['enrich', 'embed', 'answer'])
+export const PolicyTask = z.enum(['extract', 'embed', 'answer'])
 export type PolicyTask = z.infer<typeof PolicyTask>
 
 /** The EU's 27 and Iceland, Liechtenstein, Norway (EEA Agreement, Art. 2): where the GDPR is the law. Switzerland is not among them. */
@@ -23,7 +23,19 @@ const When = z.strictObject({
   sensitivity: z.array(Sensitivity).min(1).optional(),
   purposes: z.array(Purpose).min(1).max(LIST_MAX).optional(),
   tasks: z.array(PolicyTask).min(1).optional(),
+  tenants: z.array(z.uuid()).min(1).max(LIST_MAX).optional(),
 })
+
+const Places = z
+  .array(z.union([Country, z.literal('EEA')]))
+  .min(1)
+  .max(LIST_MAX)
+type Places = z.infer<typeof Places>
+
+/** Whether a country is one of these; nobody knows where null is. */
+export function isWithin(places: Places, country: Country | null): boolean {
+  return places.some((place) => (place === 'EEA' ? EEA.includes(country ?? '') : place === country))
+}
 
 /**
  * What the processor must be. Every requirement is met only by a known fact; `reach_in` alone may list `unknown`, and then says in so many words
@@ -35,11 +47,13 @@ export const Require = z.strictObject({
     .array(Deployment.exclude(['unknown']))
     .min(1)
     .optional(),
-  entity_country_in: z
-    .array(z.union([Country, z.literal('EEA')]))
-    .min(1)
-    .max(LIST_MAX)
-    .optional(),
+  entity_country_in: Places.optional(),
+  /** Of every company above the contracting one. */
+  parent_country_in: Places.optional(),
+  /** Somebody has read the list of subprocessors. */
+  subprocessors_read: z.literal(true).optional(),
+  /** Of every subprocessor; a list that nobody has read does not meet it. */
+  subprocessor_country_in: Places.optional(),
   region_in: z.array(z.string().min(1)).min(1).max(LIST_MAX).optional(),
   reach_in: z.array(ReachGrade).min(1).optional(),
   retention_days_max: z.int().min(0).optional(),
@@ -47,6 +61,8 @@ export const Require = z.strictObject({
     .array(TrainingUse.exclude(['unknown']))
     .min(1)
     .optional(),
+  /** Each fact that this rule asks for was read at most so many days before the call. */
+  evidence_days_max: z.int().min(0).optional(),
 })
 export type Require = z.infer<typeof Require>
 

@@ -59,6 +59,8 @@ function declared(entry: Processor, target: CallTarget, said: Declaration): Reci
     deployment: said.deployment,
     endpoints: [endpoint],
     subprocessors: { read: ours, list: [], ...claim },
+    dpa: { reference: null, ...claim },
+    certifications: [],
     retention: { days: said.retention_days ?? (ours ? 0 : null), ...claim },
     training: { use: said.training_use ?? (ours ? 'never' : 'unknown'), ...claim },
     reach: { grade, reason: ours ? 'The operator declares that it runs this server itself.' : 'As the operator declares it.', ...claim },

@@ -8,10 +8,13 @@ export type Country = z.infer<typeof Country>
  * Where a fact comes from. `verified`: read in a primary source (a contract, a law, the provider's own page). `secondary`: read in somebody
  * else's account of it. `unverified`: said somewhere and checked by nobody, or not looked for.
  */
+export const Confidence = z.enum(['verified', 'secondary', 'unverified'])
+export type Confidence = z.infer<typeof Confidence>
+
 const claim = {
   source: z.string().min(1).max(500),
   read_on: z.iso.date(),
-  confidence: z.enum(['verified', 'secondary', 'unverified']),
+  confidence: Confidence,
 }
 
 /** Who runs the model: this process, the organisation on its own servers, or somebody else. */
@@ -30,6 +33,17 @@ export type ReachGrade = z.infer<typeof ReachGrade>
 
 const LegalEntity = z.strictObject({ entity: z.string().min(1).max(200), country: Country.nullable(), ...claim })
 
+/**
+ * A subprocessor has two times: `valid`, when it is one, and `known`, when this register said so. `from` of `valid` null: not known since when; `to` null:
+ * it still is. An entry is never deleted, so that what was known of an earlier call can be told.
+ */
+const Subprocessor = z.strictObject({
+  ...LegalEntity.shape,
+  valid: z.strictObject({ from: z.iso.date().nullable(), to: z.iso.date().nullable() }),
+  known: z.strictObject({ from: z.iso.date(), to: z.iso.date().nullable() }),
+})
+export type Subprocessor = z.infer<typeof Subprocessor>
+
 /** `base_url` is where the bytes go. `countries` empty: the provider commits to none. `EEA` stands for its thirty states. */
 export const Endpoint = z.strictObject({
   region: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a short lower-case name such as eu'),
@@ -46,6 +60,7 @@ export type Endpoint = z.infer<typeof Endpoint>
 export const Processor = z
   .strictObject({
     key: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a short lower-case name such as mistral'),
+    name: z.string().min(1).max(200),
     operator_declares: z.boolean().default(false),
     /** The contracting party. The chain above it is in `parents`: a US provider often contracts through an Irish affiliate. */
     legal_entity: LegalEntity,
@@ -55,7 +70,10 @@ export const Processor = z
     deployment: Deployment,
     endpoints: z.array(Endpoint).max(100),
     /** `read` false: the list exists or may exist, and nobody has read it; `list` then holds what was heard of it. */
-    subprocessors: z.strictObject({ read: z.boolean(), list: z.array(LegalEntity).max(500), ...claim }),
+    subprocessors: z.strictObject({ read: z.boolean(), list: z.array(Subprocessor).max(500), ...claim }),
+    /** The contract of GDPR Art. 28(3); null: nobody has read one. */
+    dpa: z.strictObject({ reference: z.string().min(1).max(500).nullable(), ...claim }),
+    certifications: z.array(z.strictObject({ name: z.string().min(1).max(200), ...claim })).max(100),
     /** GDPR Chapter V. */
     transfer: z.strictObject({ mechanism: z.enum(['not_needed', 'adequacy_45', 'scc_46', 'unknown']), ...claim }),
     /** How long the processor keeps what it was sent; null: unknown. */
@@ -81,3 +99,15 @@ export const ProcessorRegister = z.strictObject({
     .refine((list) => new Set(list.map((processor) => processor.key)).size === list.length, 'two processors have the same key'),
 })
 export type ProcessorRegister = z.infer<typeof ProcessorRegister>
+
+/** Those that were subprocessors on a day (ISO 8601), as the register knew it on that day. */
+export function subprocessorsOn(processor: Processor, day: string): Subprocessor[] {
+  const covers = ({ from, to }: { from: string | null; to: string | null }) => (from === null || from <= day) && (to === null || day < to)
+  return processor.subprocessors.list.filter(({ valid, known }) => covers(valid) && covers(known))
+}
+
+/** The grade of the register, but never `none` where a company under US law is further down the chain: the CLOUD Act reaches it there. */
+export function reachOn(processor: Processor, day: string): ReachGrade {
+  const { grade } = processor.reach
+  return grade === 'none' && subprocessorsOn(processor, day).some(({ country }) => country === 'US') ? 'via_subprocessor' : grade
+}

@@ -10,6 +10,7 @@ import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
+import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import type { SearchStore } from '../search/port.ts'
 import { createQdrantSearch } from '../search/qdrant.ts'
@@ -18,8 +19,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { loadPolicy, loadRegister } from './policy-files.ts'
-import { createProviders, operatorDeclaration } from './providers.ts'
+import { loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 
@@ -32,6 +32,9 @@ export interface Platform {
   vault: Vault
   search: SearchStore
   tenants: Tenants
+  register: ProcessorRegister
+  /** SHA-256 (hex) of the register's file: events name it. */
+  registerHash: string
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -58,12 +61,7 @@ export interface PlatformOptions {
  * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database.
  */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
-  const rules = {
-    ...loadRegister(config.PROCESSORS_FILE),
-    ...loadPolicy(config.POLICY_FILE),
-    declaration: operatorDeclaration(config),
-    providers: createProviders(config),
-  }
+  const rules = loadRules(config)
   if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
@@ -86,6 +84,8 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     vault: createVault(blobs),
     search,
     tenants,
+    register: rules.register,
+    registerHash: rules.registerHash,
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
+import { PolicyCases } from '../policy/expectations.ts'
 import { Policy } from '../policy/policy.ts'
 import { ProcessorRegister } from '../policy/register.ts'
 
@@ -17,6 +18,11 @@ export class PolicyFileError extends Error {
 export function loadRegister(path: string): { register: ProcessorRegister; registerHash: string } {
   const bytes = read(path)
   return { register: parse(path, bytes.toString('utf8'), ProcessorRegister), registerHash: sha256(bytes) }
+}
+
+/** An organisation's own expectations of its policy. Throws PolicyFileError. */
+export function loadPolicyCases(path: string): PolicyCases {
+  return parse(path, read(path).toString('utf8'), PolicyCases)
 }
 
 /** The policy and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */

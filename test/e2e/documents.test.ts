@@ -222,6 +222,7 @@ describe('what describes the service', () => {
       'GET /v1/documents/{id}/record',
       'GET /v1/documents/{id}/text',
       'GET /v1/keys',
+      'GET /v1/processors',
       'POST /v1/answers',
       'POST /v1/documents',
       'POST /v1/documents/{id}/reprocess',

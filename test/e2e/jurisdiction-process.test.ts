@@ -65,7 +65,7 @@ test('a process that dies during a call leaves an intent, the sweeper closes it 
   )
   await waitUntil(async () => (await owner.query('SELECT FROM open_intents')).rowCount === 0, 'the sweeper')
   const { events } = await get<{ events: ProcessingEvent[] }>(second, `/v1/documents/${document_id}/record`)
-  const calls = events.filter((event) => event.model?.task === 'enrich')
+  const calls = events.filter((event) => event.model?.task === 'extract')
   const outcomes = calls
     .filter((event) => event.phase === 'intent')
     .map(({ event_id }) => calls.filter((event) => event.parent_events.includes(event_id)).map(({ phase, result }) => [phase, result]))

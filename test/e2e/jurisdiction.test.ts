@@ -72,7 +72,7 @@ describe('a document that the policy allows to go out', () => {
     expect(relay.received()).toContain('ALLOWEDMARK')
     expect(relay.received()).not.toMatch(/FILENAMEMARK|METADATAMARK/)
 
-    const tasks = { '/v1/chat/completions': 'enrich', '/v1/embeddings': 'embed' } as const
+    const tasks = { '/v1/chat/completions': 'extract', '/v1/embeddings': 'embed' } as const
     expect(seen.length).toBeGreaterThanOrEqual(2)
     for (const { piece, open } of seen) {
       expect(open).toMatchObject([{ phase: 'intent', doc_ref: document.document_id, recipient: { processor: 'mistral' } }])
@@ -81,7 +81,7 @@ describe('a document that the policy allows to go out', () => {
 
     const intents = callsOf(events, 'intent')
     expect(intents.map((intent) => [intent.step, intent.model?.task])).toEqual([
-      ['enrich', 'enrich'],
+      ['enrich', 'extract'],
       ['index', 'embed'],
     ])
     expect(double.requests).toHaveLength(intents.length)
@@ -126,7 +126,7 @@ describe('a document that may only stay inside', () => {
       expect(relay.received().length).toBe(before)
 
       const refused = callsOf(events, 'refused')
-      expect(refused.map((event) => event.model?.task)).toEqual(['enrich', 'embed'])
+      expect(refused.map((event) => event.model?.task)).toEqual(['extract', 'embed'])
       for (const event of refused) {
         expect(event).toMatchObject({
           doc_ref: document.document_id,
@@ -282,7 +282,7 @@ describe('a provider that fails', () => {
     expect(document).toMatchObject({ status: 'failed', error_code: 'MODEL_REFUSED' })
     expect(requestsTo('/v1/embeddings').length - embedded).toBeGreaterThan(1)
     expect(callsOf(events, 'completed').map((event) => [event.model?.task, event.error_code])).toEqual([
-      ['enrich', null],
+      ['extract', null],
       ['embed', 'MODEL_REFUSED'],
     ])
     const [chunks] = await greffier.rows<{ count: string }>('SELECT count(*) FROM chunks WHERE document_id = $1', [document.document_id])

@@ -32,7 +32,8 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
   },
   'opens streams': { pattern: /\b(?:WebSocket|EventSource|XMLHttpRequest|WebTransport|sendBeacon)\b/, allowed: [] },
   'makes a provider': {
-    pattern: /\bcreate(?:Mistral|OpenAiCompatible|Builtin|Model)Provider\b|\bcreateWire\b|\bcreateWireFetch\b|\bcreateProviders\b/,
+    pattern:
+      /\bcreate(?:Mistral|OpenAiCompatible|Builtin|Model)Provider\b|\bcreateWire\b|\bcreateWireFetch\b|\bcreateProviders\b|\bloadRules\b/,
     allowed: [
       'shared/inference/openai-wire.ts',
       'shared/inference/wire-fetch.ts',
@@ -42,6 +43,7 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
       'shared/inference/builtin/provider.ts',
       // Where the configuration becomes providers, and where they are given to the gateway.
       'shared/runtime/providers.ts',
+      'shared/runtime/rules.ts',
       'shared/runtime/platform.ts',
     ],
   },

@@ -11,7 +11,7 @@ export function createEnrich({ database, vault, gateway }: StageServices & { gat
     const keys = await openKeys(vault, run)
     const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
     const { value: found } = await gateway.call(
-      { tenant_id: key.tenant_id, task: 'enrich', step: 'enrich', subjects: [subjectOf(run)], signal },
+      { tenant_id: key.tenant_id, task: 'extract', step: 'enrich', subjects: [subjectOf(run)], signal },
       (provider, callSignal) => provider.enrich(pages, callSignal),
     )
     return {

@@ -39,7 +39,7 @@ test('the intent is committed before the provider is called, and closed when the
   expect(intent).toMatchObject({
     phase: 'intent',
     operation: 'Infer',
-    step: 'enrich',
+    step: 'extract',
     result: null,
     doc_ref: subject.document_id,
     revision: 1,
@@ -47,7 +47,7 @@ test('the intent is committed before the provider is called, and closed when the
     special: false,
     recipient: { processor: 'inside', endpoint: 'in-process', region: 'in-process', register_hash: REGISTER_HASH },
     policy: { hash: POLICY_HASH, rule: 'personal-inside', outcome: 'allowed', failed: [] },
-    model: { task: 'enrich', requested: 'inside-chat', returned: null, language_model: false, tokens_in: null },
+    model: { task: 'extract', requested: 'inside-chat', returned: null, language_model: false, tokens_in: null },
     ai_generated: false,
   })
   expect(completed).toMatchObject({
@@ -165,7 +165,7 @@ test('when the intent cannot be committed, no byte leaves', async () => {
     gateway.call(
       {
         tenant_id: unknownTenant,
-        task: 'enrich',
+        task: 'extract',
         step: 'enrich',
         subjects: [subjectOf(['personal'])],
         signal: new AbortController().signal,
@@ -188,7 +188,7 @@ test('the signal of the caller is the provider’s', async () => {
   const gateway = testGateway(bench.database, [fakeProvider('inside')])
   let given: AbortSignal | undefined
   await gateway.call(
-    { tenant_id: bench.tenantId, task: 'enrich', step: 'enrich', subjects: [subjectOf(['personal'])], signal: stopping.signal },
+    { tenant_id: bench.tenantId, task: 'extract', step: 'enrich', subjects: [subjectOf(['personal'])], signal: stopping.signal },
     (provider, signal) => {
       given = signal
       return provider.enrich([], signal)
@@ -211,7 +211,7 @@ function uncallable(processor: 'inside' | 'outside'): Provider {
 }
 
 function enrich(providers: Provider[], subjects: CallSubject[]) {
-  return call(testGateway(bench.database, providers), subjects, 'enrich')
+  return call(testGateway(bench.database, providers), subjects, 'extract')
 }
 
 function call(gateway: ModelGateway, subjects: CallSubject[], task: Task, only?: string) {

@@ -9,19 +9,39 @@ import type { Processor } from '../../../shared/policy/register.ts'
 const CASES = 2_000
 const claim = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' as const }
 const ENDPOINT = { region: 'eu', base_url: 'https://model.example/v1', countries: ['FR'], ...claim }
-const REQUEST: PolicyRequest = { data_classes: ['personal'], sensitivity: 'internal', purpose: 'document_processing', task: 'enrich' }
+const TENANT = '01890000-0000-7000-8000-000000000001'
+const REQUEST: PolicyRequest = {
+  data_classes: ['personal'],
+  sensitivity: 'internal',
+  purpose: 'document_processing',
+  task: 'extract',
+  tenant_id: TENANT,
+  day: '2026-11-22',
+}
 const MEETABLE: Required<Require> = {
   deployment: ['hosted'],
   entity_country_in: ['EEA'],
+  parent_country_in: ['EEA'],
+  subprocessors_read: true,
+  subprocessor_country_in: ['EEA', 'CH'],
   region_in: ['eu'],
   reach_in: ['none'],
   retention_days_max: 30,
   training_use: ['never'],
+  evidence_days_max: 365,
 }
+
+const company = (country: string | null) => ({ entity: 'Other Corp', country, ...claim })
+const subprocessor = (country: string | null, known = { from: '2026-01-01', to: null as string | null }) => ({
+  ...company(country),
+  valid: { from: null, to: null as string | null },
+  known,
+})
 
 function processor(change: Partial<Processor> = {}): Processor {
   return {
     key: 'model',
+    name: 'Model',
     operator_declares: false,
     legal_entity: { entity: 'Model SAS', country: 'FR', ...claim },
     parents: [],
@@ -29,6 +49,8 @@ function processor(change: Partial<Processor> = {}): Processor {
     deployment: 'hosted',
     endpoints: [ENDPOINT],
     subprocessors: { read: true, list: [], ...claim },
+    dpa: { reference: null, ...claim },
+    certifications: [],
     transfer: { mechanism: 'not_needed', ...claim },
     retention: { days: 30, ...claim },
     training: { use: 'never', ...claim },
@@ -60,6 +82,10 @@ describe('requirements', () => {
     ['deployment', recipient({ deployment: 'self_hosted' }), 'self_hosted'],
     ['entity_country_in', recipient({ legal_entity: { entity: 'Model Inc.', country: 'US', ...claim } }), 'US'],
     ['entity_country_in', recipient({ legal_entity: { entity: 'Model AG', country: 'CH', ...claim } }), 'CH'],
+    ['parent_country_in', recipient({ parents: [company('FR'), company('US')] }), 'US'],
+    ['subprocessors_read', recipient({ subprocessors: { read: false, list: [], ...claim } }), 'unknown'],
+    ['subprocessor_country_in', recipient({ subprocessors: { read: true, list: [subprocessor('IN')], ...claim } }), 'IN'],
+    ['evidence_days_max', recipient({ training: { use: 'never', ...claim, read_on: '2025-11-21' } }), 'read on 2025-11-21'],
     ['region_in', recipient({}, { ...ENDPOINT, region: 'us' }), 'us'],
     ['reach_in', recipient({ reach: { grade: 'direct', reason: 'r', ...claim } }), 'direct'],
     ['retention_days_max', recipient({ retention: { days: 31, ...claim } }), '31 days'],
@@ -73,6 +99,9 @@ describe('requirements', () => {
   test.each<[keyof Require, Recipient]>([
     ['deployment', recipient({ deployment: 'unknown' })],
     ['entity_country_in', recipient({ legal_entity: { entity: '?', country: null, ...claim } })],
+    ['parent_country_in', recipient({ parents: [company(null)] })],
+    ['subprocessor_country_in', recipient({ subprocessors: { read: false, list: [], ...claim } })],
+    ['subprocessor_country_in', recipient({ subprocessors: { read: true, list: [subprocessor(null)], ...claim } })],
     ['region_in', recipient({}, null)],
     ['reach_in', recipient({ reach: { grade: 'unknown', reason: 'r', ...claim } })],
     ['retention_days_max', recipient({ retention: { days: null, ...claim } })],
@@ -88,6 +117,26 @@ describe('requirements', () => {
     expect(outcome(policy({ require: { reach_in: ['none', 'unknown'] } }), unread).outcome).toBe('allowed')
   })
 
+  test('a subprocessor under US law is reach by a subprocessor, whatever the register says of reach; one that came later or was let go is not', () => {
+    const rules = policy({ require: { reach_in: ['none'] } })
+    const through = (...list: ReturnType<typeof subprocessor>[]) => recipient({ subprocessors: { read: true, list, ...claim } })
+    expect(outcome(rules, through(subprocessor('US')))).toMatchObject({ outcome: 'refused', failed: [{ found: 'via_subprocessor' }] })
+    expect(outcome(rules, through(subprocessor('US', { from: '2026-12-01', to: null }))).outcome).toBe('allowed')
+    expect(outcome(rules, through({ ...subprocessor('US'), valid: { from: null, to: '2026-06-01' } })).outcome).toBe('allowed')
+    expect(outcome(policy({ require: { reach_in: ['none', 'via_subprocessor'] } }), through(subprocessor('US'))).outcome).toBe('allowed')
+  })
+
+  test('evidence grows too old for what the rule asks, and for nothing else', () => {
+    const old = recipient({ training: { use: 'never', ...claim, read_on: '2020-01-01' } })
+    expect(outcome(policy({ require: { region_in: ['eu'], evidence_days_max: 30 } }), old).outcome).toBe('allowed')
+    const rules = policy({ require: { region_in: ['eu'], evidence_days_max: 30 } })
+    expect(outcome(rules, recipient(), { day: '2026-12-22' }).outcome).toBe('allowed')
+    expect(outcome(rules, recipient(), { day: '2026-12-23' })).toMatchObject({
+      outcome: 'refused',
+      failed: [{ found: 'read on 2026-11-22' }],
+    })
+  })
+
   test('a region called unknown can not be asked for', () => {
     expect(outcome(policy({ require: { region_in: ['unknown'] } }), recipient({}, null)).outcome).toBe('refused')
   })
@@ -99,6 +148,12 @@ describe('requirements', () => {
     )
     expect(outcome(policy({ require: { deployment: ['self_hosted'] } }), inside).outcome).toBe('refused')
   })
+})
+
+test('a rule for some tenants speaks of no other', () => {
+  const rules = policy({ when: { tenants: [TENANT] } })
+  expect(outcome(rules, recipient()).outcome).toBe('allowed')
+  expect(outcome(rules, recipient(), { tenant_id: TENANT.replace('1', '2') })).toMatchObject({ outcome: 'refused', rule: null })
 })
 
 describe('rules', () => {
@@ -260,6 +315,10 @@ function someRequire(random: Random): Require {
   return {
     ...(random(4) === 0 && { deployment: some(random, ['in_process', 'self_hosted', 'hosted'] as const) }),
     ...(random(4) === 0 && { entity_country_in: some(random, ['EEA', 'US', 'CH']) }),
+    ...(random(6) === 0 && { parent_country_in: some(random, ['EEA', 'US']) }),
+    ...(random(6) === 0 && { subprocessors_read: true as const }),
+    ...(random(6) === 0 && { subprocessor_country_in: some(random, ['EEA', 'US']) }),
+    ...(random(6) === 0 && { evidence_days_max: random(400) }),
     ...(random(4) === 0 && { region_in: some(random, ['eu', 'us']) }),
     ...(random(4) === 0 && { reach_in: some(random, ['none', 'via_subprocessor', 'unknown'] as const) }),
     ...(random(4) === 0 && { retention_days_max: random(40) }),
@@ -272,6 +331,8 @@ function someRecipient(random: Random): Recipient {
     {
       deployment: pick(random, ['in_process', 'self_hosted', 'hosted', 'hosted', 'unknown'] as const),
       legal_entity: { entity: 'e', country: pick(random, ['FR', 'US', 'CH', null]), ...claim },
+      parents: pick(random, [[], [company('US')], [company(null)]]),
+      subprocessors: { read: random(2) === 0, list: pick(random, [[], [subprocessor('US')], [subprocessor('FR')]]), ...claim },
       reach: { grade: pick(random, ['none', 'via_subprocessor', 'direct', 'unknown'] as const), reason: 'r', ...claim },
       retention: { days: pick(random, [0, 30, null]), ...claim },
       training: { use: pick(random, ['never', 'unless_opted_out', 'unknown'] as const), ...claim },
@@ -286,5 +347,7 @@ function someRequest(random: Random): PolicyRequest {
     sensitivity: pick(random, Sensitivity.options),
     purpose: pick(random, ['payroll', 'document_processing']),
     task: pick(random, PolicyTask.options),
+    tenant_id: TENANT,
+    day: pick(random, ['2026-11-22', '2027-06-01']),
   }
 }

@@ -12,7 +12,14 @@ const insideOnly = Policy.parse({
   version: 1,
   rules: [{ name: 'inside', require: { deployment: ['in_process'] }, allow: true }],
 })
-const REQUEST: PolicyRequest = { data_classes: ['personal'], sensitivity: 'internal', purpose: 'test', task: 'enrich' }
+const REQUEST: PolicyRequest = {
+  data_classes: ['personal'],
+  sensitivity: 'internal',
+  purpose: 'test',
+  task: 'extract',
+  tenant_id: '01890000-0000-7000-8000-000000000001',
+  day: '2026-11-22',
+}
 const mistral: CallTarget = { processor: 'mistral', endpoint: 'https://api.eu.mistral.ai', region: 'eu' }
 
 const outcome = (policy: Policy, target: CallTarget, of: ProcessorRegister = register) => evaluate(policy, recipientOf(of, target), REQUEST)

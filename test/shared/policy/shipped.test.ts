@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createMistralProvider } from '../../../shared/inference/mistral.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { explain } from '../../../shared/policy/explain.ts'
 import { type CallTarget, type Declaration, recipientOf } from '../../../shared/policy/recipient.ts'
 import { loadPolicy, loadRegister } from '../../../shared/runtime/policy-files.ts'
 
@@ -12,10 +13,19 @@ const builtin: CallTarget = { processor: 'builtin', endpoint: 'in-process', regi
 const compatible: CallTarget = { processor: 'openai-compatible', endpoint: 'http://127.0.0.1:11434', region: 'eu' }
 const mistral = (region: 'eu' | 'global' | 'us') => createMistralProvider({ apiKey: 'k', region })
 
+const TENANT = '01890000-0000-7000-8000-000000000001'
+
 type Asked = 'none' | 'personal' | 'special' | 'criminal'
 
 function outcome(target: CallTarget, dataClass: Asked, declaration?: Declaration, of = register): string {
-  const request = { data_classes: [dataClass], sensitivity: 'internal', purpose: 'document_processing', task: 'enrich' } as const
+  const request = {
+    data_classes: [dataClass],
+    sensitivity: 'internal',
+    purpose: 'document_processing',
+    task: 'extract',
+    tenant_id: TENANT,
+    day: '2026-11-22',
+  } as const
   return evaluate(policy, recipientOf(of, target, declaration), request).outcome
 }
 
@@ -90,4 +100,37 @@ describe('eu-operated with the shipped register', () => {
 test('the reach of Mistral is unknown until somebody has read its subprocessor list', () => {
   const entry = register.processors.find((processor) => processor.key === 'mistral')
   expect(entry).toMatchObject({ subprocessors: { read: false }, reach: { grade: 'unknown' } })
+})
+
+const strict = loadPolicy(new URL('../../../infra/policies/eu-strict.yaml', import.meta.url).pathname).policy
+const open = loadPolicy(new URL('../../../infra/policies/open.yaml', import.meta.url).pathname).policy
+const request = (dataClass: Asked, day = '2026-11-22') =>
+  ({ data_classes: [dataClass], sensitivity: 'internal', purpose: 'document_processing', task: 'extract', tenant_id: TENANT, day }) as const
+const allowedBy = (rules: typeof policy, dataClass: Asked, day?: string) => {
+  const { providers } = explain({ policy: rules, register, declaration: undefined, targets: [builtin] }, request(dataClass, day))
+  return providers.filter(({ allowed }) => allowed).map(({ processor, region }) => `${processor} ${region}`)
+}
+
+describe('the shipped register under the shipped policies', () => {
+  test('eu-operated lets personal data go to Mistral in the EU and stay inside, special data stay inside, and nothing else', () => {
+    expect(allowedBy(policy, 'personal')).toEqual(['builtin in-process', 'mistral eu'])
+    expect(allowedBy(policy, 'special')).toEqual(['builtin in-process'])
+  })
+
+  test('eu-strict lets nothing go to a hosted provider whose list of subprocessors nobody has read', () => {
+    for (const dataClass of ['none', 'personal', 'special', 'criminal'] as const)
+      expect(allowedBy(strict, dataClass)).toEqual(['builtin in-process'])
+  })
+
+  test('eu-strict allows a declared server of the organisation, and no longer when the declaration is a year old', () => {
+    const decide = (day: string) => evaluate(strict, recipientOf(register, compatible, SELF_HOSTED), request('special', day))
+    expect(decide('2026-11-22').outcome).toBe('allowed')
+    expect(decide('2027-11-23')).toMatchObject({ outcome: 'refused' })
+  })
+
+  test('open lets everything go to every endpoint of the register, and nowhere else', () => {
+    const everywhere = register.processors.flatMap(({ key, endpoints }) => endpoints.map(({ region }) => `${key} ${region}`))
+    expect(allowedBy(open, 'special')).toEqual(['builtin in-process', ...everywhere])
+    expect(evaluate(open, recipientOf(register, compatible), request('none')).outcome).toBe('refused')
+  })
 })
