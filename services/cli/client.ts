@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, type Scope } from '../../shared/contracts/access.ts'
+import { CostReport } from '../../shared/contracts/cost.ts'
 import { DocumentList, DocumentStatus, DocumentView, UploadAccepted, type UploadOptions } from '../../shared/contracts/document.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
@@ -57,6 +58,8 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       const response = await http.send({ method: 'GET', path: `/v1/documents/${id}/${part}`, headers: { accept: '*/*' }, repeatable: true })
       await response.body?.cancel()
     },
+    costs: (period: { from?: string | undefined; to?: string | undefined }): Promise<CostReport> =>
+      get(http, '/v1/costs', CostReport, period),
     record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
     erase: (id: string) => http.json({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing),
     search: (query: string, limit: number) =>

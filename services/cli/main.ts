@@ -9,6 +9,7 @@ import { readCliConfig } from '../../shared/runtime/config.ts'
 import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
 import { ask } from './commands/ask.ts'
+import { cost } from './commands/cost.ts'
 import { demo } from './commands/demo.ts'
 import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
@@ -120,6 +121,11 @@ function assemble(run: Run): Command {
   add('erase', 'erase a document for good')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
+  const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
+  add('cost', 'what model calls cost')
+    .option('--from <time>', 'from then on', time)
+    .option('--to <time>', 'before then', time)
+    .action(({ json, from, to }) => run({ json }, (context) => cost(context, { from, to })))
   addKeys(program.command('keys').description('API keys'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
   addPolicy(program.command('policy').description('which processor may see which data'), add, run)

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, NewApiKey } from '../../shared/contracts/access.ts'
+import { CostReport } from '../../shared/contracts/cost.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
 import { type Database, withTenant } from '../../shared/database/connection.ts'
+import { readCosts } from '../../shared/database/costs.ts'
 import { readRecord } from '../../shared/database/events.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
@@ -53,6 +55,26 @@ export function addCompliance(server: HttpServer, { database, register, register
       },
     },
     async () => ({ ...register, register_hash: registerHash }),
+  )
+
+  server.get(
+    '/v1/costs',
+    {
+      onRequest: authorize(database, 'records:read'),
+      schema: {
+        tags: ['records'],
+        summary: 'What model calls cost, by processor, model, task and purpose',
+        description: 'Millionths of a euro, by the price list at the time of each call. `unpriced_calls` went to models without a price.',
+        querystring: z.strictObject({
+          from: z.iso.datetime().optional(),
+          to: z.iso.datetime().optional(),
+          document_id: z.uuid().optional(),
+        }),
+        response: { 200: CostReport },
+      },
+    },
+    ({ identity, query: { from = null, to = null, document_id = null } }) =>
+      withTenant(database, identity.tenantId, (tx) => readCosts(tx, { from, to, documentId: document_id })),
   )
 
   const manage = authorize(database, 'keys:manage')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Cost } from './cost.ts'
 import { Sensitivity } from './document.ts'
 
 /**
@@ -46,6 +47,8 @@ export const ProcessingEvent = z.strictObject({
       tokens_in: z.int().nullable(),
       tokens_out: z.int().nullable(),
       provider_request_id: z.string().nullable(),
+      /** Null: nobody knows its price. `rate_micro_eur`: millionths of a euro for one unit of the price's currency. */
+      cost: Cost.nullable(),
     })
     .nullable(),
   ai_generated: z.boolean(),

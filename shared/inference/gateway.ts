@@ -1,3 +1,4 @@
+import type { Cost } from '../contracts/cost.ts'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { AppError, errorCode } from '../contracts/errors.ts'
 import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
@@ -5,6 +6,7 @@ import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
 import { byStrictness, classesOf, type Decision, evaluate } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
+import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declaration, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import type { CallFacts, Provider, ProviderResult, Task } from './provider.ts'
@@ -56,6 +58,7 @@ export interface GatewayOptions {
   registerHash: string
   policy: Policy
   policyHash: string
+  prices: PriceList
   /** What the operator says of the server behind `openai-compatible`; without it that provider's facts are unknown. */
   declaration: Declaration | undefined
 }
@@ -99,7 +102,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       }
       const completed = {
         ...draft,
-        model: reported(draft.model, result.facts),
+        model: reported(draft.model, result.facts, costOf(options.prices, pricedCall(provider, context, result.facts))),
         phase: 'completed',
         result: 'ok',
         duration_ms: elapsed(),
@@ -158,6 +161,7 @@ function describe(options: GatewayOptions, provider: Provider, decision: Decisio
       tokens_in: null,
       tokens_out: null,
       provider_request_id: null,
+      cost: null,
     },
     ai_generated: provider.languageModel && context.task !== 'embed',
     hits: single
@@ -171,7 +175,12 @@ function describe(options: GatewayOptions, provider: Provider, decision: Decisio
 /** What a model's name or a request's id looks like. The record keeps what a provider says for ever: its words must not bring text into it. */
 const NAME = /^[\w./][\w.:/@+-]{0,127}$/
 
-function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts): ProcessingEvent['model'] {
+/** By the name that was asked for: an alias is what a price list names. */
+function pricedCall({ processor, region, models }: Provider, { task }: CallContext, { tokensIn, tokensOut }: CallFacts): PricedCall {
+  return { processor, region, model: task === 'embed' ? models.embed : models.chat, tokens_in: tokensIn, tokens_out: tokensOut }
+}
+
+function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts, cost: Cost | null): ProcessingEvent['model'] {
   if (!model) return null
   return {
     ...model,
@@ -179,5 +188,6 @@ function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts)
     tokens_in: facts.tokensIn,
     tokens_out: facts.tokensOut,
     provider_request_id: facts.requestId !== null && NAME.test(facts.requestId) ? facts.requestId : null,
+    cost,
   }
 }

@@ -16,6 +16,7 @@ const claim = {
   read_on: z.iso.date(),
   confidence: Confidence,
 }
+export const Evidenced = z.strictObject(claim)
 
 /** Who runs the model: this process, the organisation on its own servers, or somebody else. */
 export const Deployment = z.enum(['in_process', 'self_hosted', 'hosted', 'unknown'])

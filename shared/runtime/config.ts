@@ -58,6 +58,7 @@ const Environment = z.object({
   OPENAI_DECLARED_ON: z.iso.date().optional(),
   POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
+  PRICES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/prices.yaml')),
   FAULT_AT: FaultAt.optional(),
 })
 

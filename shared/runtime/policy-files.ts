@@ -4,6 +4,7 @@ import { isMap, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { PolicyCases } from '../policy/expectations.ts'
 import { Policy } from '../policy/policy.ts'
+import { PriceList } from '../policy/prices.ts'
 import { ProcessorRegister } from '../policy/register.ts'
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -23,6 +24,11 @@ export function loadRegister(path: string): { register: ProcessorRegister; regis
 /** An organisation's own expectations of its policy. Throws PolicyFileError. */
 export function loadPolicyCases(path: string): PolicyCases {
   return parse(path, read(path).toString('utf8'), PolicyCases)
+}
+
+/** The price list. Throws PolicyFileError. */
+export function loadPrices(path: string): PriceList {
+  return parse(path, read(path).toString('utf8'), PriceList)
 }
 
 /** The policy and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */

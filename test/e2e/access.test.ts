@@ -27,6 +27,7 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['DELETE', '/v1/documents/:id', 'documents:erase'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
   ['GET', '/v1/processors', 'records:read'],
+  ['GET', '/v1/costs', 'records:read'],
   ['POST', '/v1/search', 'search', { query: 'xylophone contract' }],
   ['POST', '/v1/answers', 'search', { question: 'When does the xylophone contract end?' }],
   ['POST', '/v1/keys', 'keys:manage', { name: 'x', scopes: ['search'] }],

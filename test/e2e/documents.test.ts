@@ -215,6 +215,7 @@ describe('what describes the service', () => {
     expect(routes.map(({ route }) => route).sort()).toEqual([
       'DELETE /v1/documents/{id}',
       'DELETE /v1/keys/{id}',
+      'GET /v1/costs',
       'GET /v1/documents',
       'GET /v1/documents/{id}',
       'GET /v1/documents/{id}/content',

@@ -3,6 +3,7 @@ import type { Database } from '../../shared/database/connection.ts'
 import { createGateway, type ModelGateway } from '../../shared/inference/gateway.ts'
 import type { Provider } from '../../shared/inference/provider.ts'
 import { Policy } from '../../shared/policy/policy.ts'
+import { PriceList } from '../../shared/policy/prices.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
 
 export const VECTOR_DIMENSIONS = 8
@@ -43,9 +44,29 @@ export function testGateway(database: Database, providers: readonly Provider[]):
     registerHash: REGISTER_HASH,
     policy,
     policyHash: POLICY_HASH,
+    prices: PRICES,
     declaration: undefined,
   })
 }
+
+/** A token in is a micro-euro, one out ten; `outside` alone has a price. */
+const PRICES = PriceList.parse({
+  version: 1,
+  notice: 'for tests',
+  rates: [{ currency: 'EUR', micro_eur: 1_000_000, source: 'a test', read_on: '2026-11-22', confidence: 'verified' }],
+  prices: [
+    {
+      processor: 'outside',
+      models: ['outside-*'],
+      currency: 'EUR',
+      input_micro: 1_000_000,
+      output_micro: 10_000_000,
+      source: 'a test',
+      read_on: '2026-11-22',
+      confidence: 'verified',
+    },
+  ],
+})
 
 const CLAIM = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' }
 const REGISTER = ProcessorRegister.parse({

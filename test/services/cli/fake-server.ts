@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { CostReport } from '../../../shared/contracts/cost.ts'
 import { DocumentView, type StageView } from '../../../shared/contracts/document.ts'
 import { ERRORS, type ErrorCode } from '../../../shared/contracts/errors.ts'
 import { DocumentRecord, type ProcessingEvent } from '../../../shared/contracts/record.ts'
@@ -26,6 +27,39 @@ interface Stored {
   view: DocumentView
   text: string
   erased: boolean
+}
+
+/** Two calls, one of them to a model without a price. */
+const COSTS: CostReport = {
+  from: null,
+  to: null,
+  micro_eur: 1_234_567,
+  calls: 2,
+  unpriced_calls: 1,
+  lines: [
+    {
+      processor: 'mistral',
+      model: 'mistral-small-latest',
+      task: 'extract',
+      purpose: 'invoice_processing',
+      calls: 1,
+      unpriced_calls: 0,
+      tokens_in: 1_000,
+      tokens_out: 100,
+      micro_eur: 1_234_567,
+    },
+    {
+      processor: 'mistral',
+      model: 'mistral-embed',
+      task: 'embed',
+      purpose: null,
+      calls: 1,
+      unpriced_calls: 1,
+      tokens_in: 9,
+      tokens_out: 0,
+      micro_eur: 0,
+    },
+  ],
 }
 
 /** The HTTP API in memory, in the shapes of shared/contracts: a file named `broken…` fails in the pipeline, `foreign…` is rejected. */
@@ -54,6 +88,7 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     requests.push({ method, path: pathname, query: searchParams, headers: request.headers })
     if (request.headers.authorization !== `Bearer ${API_KEY}`) return problem(response, 'UNAUTHENTICATED')
     const [, , resource, id, part] = pathname.split('/')
+    if (resource === 'costs') return send(response, 200, COSTS)
     if (method === 'POST' && pathname === '/v1/documents') return upload(request, response, searchParams)
     if (method === 'POST') return post(pathname, JSON.parse((await bodyOf(request)) || '{}'), response)
     if (resource === 'keys') return keyRequest(method, id, response)

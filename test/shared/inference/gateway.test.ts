@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DataClass } from '../../../shared/contracts/document.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
+import { readCosts } from '../../../shared/database/costs.ts'
 import { buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
@@ -58,6 +59,36 @@ test('the intent is committed before the provider is called, and closed when the
     duration_ms: expect.any(Number),
   })
   expect(await openIntents()).toBe(0)
+})
+
+test('the cost of a call stands in its event, and the report sums what is priced and counts what is not', async () => {
+  const [priced, unpriced] = [subjectOf(['none']), subjectOf(['personal'])]
+  await call(testGateway(bench.database, [fakeProvider('outside')]), [priced], 'extract')
+  await call(testGateway(bench.database, [fakeProvider('inside')]), [unpriced], 'extract')
+  expect((await record(priced)).at(-1)?.model?.cost).toEqual({
+    micro_eur: 23,
+    currency: 'EUR',
+    rate_micro_eur: 1_000_000,
+    price_read_on: '2026-11-22',
+    rate_read_on: '2026-11-22',
+  })
+  expect((await record(unpriced)).at(-1)?.model?.cost).toBeNull()
+
+  const costs = (filter: { from?: string; to?: string; documentId?: string | null }) =>
+    bench.tenant((tx) => readCosts(tx, { from: null, to: null, documentId: null, ...filter }))
+  const line = { processor: 'outside', model: 'outside-chat', task: 'extract', purpose: 'invoice_processing' }
+  expect(await costs({ documentId: priced.document_id })).toEqual({
+    from: null,
+    to: null,
+    micro_eur: 23,
+    calls: 1,
+    unpriced_calls: 0,
+    lines: [{ ...line, calls: 1, unpriced_calls: 0, tokens_in: 3, tokens_out: 2, micro_eur: 23 }],
+  })
+  expect(await costs({ documentId: unpriced.document_id })).toMatchObject({ micro_eur: 0, calls: 1, unpriced_calls: 1 })
+  const past = '2020-01-01T00:00:00Z'
+  expect((await costs({ from: past, documentId: priced.document_id })).calls).toBe(1)
+  expect(await costs({ to: past })).toMatchObject({ calls: 0, lines: [] })
 })
 
 test('where the policy refuses, the provider is never called, and the refusal is on record with its rule and what failed', async () => {
