@@ -1,9 +1,11 @@
+import { threadCpuUsage } from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bombPdf, encryptedPdf, formBombPdf, imageOnlyPdf, textPdf } from '../fixtures/pdf.ts'
 import { type DocumentJson, type Greffier, startGreffier } from '../support/greffier.ts'
 
 const MEGABYTE = 1024 * 1024
-const HEALTH_MS_MAX = 1_000
+/** Of this thread's processor time, which a crowded machine does not stretch. */
+const HELD_MS_MAX = 500
 
 let greffier: Greffier
 beforeAll(async () => {
@@ -65,12 +67,12 @@ describe('a PDF', () => {
   ])('of a few kilobytes that inflates to gigabytes %s ends with a typed error, and the server stays awake', async (_where, make) => {
     const bomb = make()
     expect(bomb.length).toBeLessThan(20_000)
-    const { document, slowestMs } = await staysAwake(() => process(bomb, 'bomb.pdf'))
+    const { document, heldMs } = await staysAwake(() => process(bomb, 'bomb.pdf'))
     expect(document).toMatchObject({
       status: 'failed',
       error_code: expect.stringMatching(/^(EXTRACTION_LIMIT|NO_TEXT|DOCUMENT_UNREADABLE)$/),
     })
-    expect(slowestMs).toBeLessThan(HEALTH_MS_MAX)
+    expect(heldMs).toBeLessThan(HELD_MS_MAX)
     await nextCompletes()
   })
 })
@@ -88,9 +90,9 @@ describe('HTML', () => {
   })
 
   test('nested a hundred thousand deep ends, and the server stays awake', async () => {
-    const { document, slowestMs } = await staysAwake(() => process(`<html>${'<div>'.repeat(100_000)}The bottom.`, 'deep.html'))
+    const { document, heldMs } = await staysAwake(() => process(`<html>${'<div>'.repeat(100_000)}The bottom.`, 'deep.html'))
     expect(['completed', 'failed']).toContain(document.status)
-    expect(slowestMs).toBeLessThan(HEALTH_MS_MAX)
+    expect(heldMs).toBeLessThan(HELD_MS_MAX)
     await nextCompletes()
   })
 
@@ -109,9 +111,9 @@ describe('text', () => {
     ['a megabyte of words in one line', 1, 'Kündigung 12,50 EUR am 3.4.2026 ', 'completed null'],
   ])('of %s ends as it must, and the server stays awake', async (_what, megabytes, word, ending) => {
     const body = Buffer.alloc(megabytes * MEGABYTE, word)
-    const { document, slowestMs } = await staysAwake(() => process(body, 'line.txt'))
+    const { document, heldMs } = await staysAwake(() => process(body, 'line.txt'))
     expect(`${document.status} ${document.error_code}`).toBe(ending)
-    expect(slowestMs).toBeLessThan(HEALTH_MS_MAX)
+    expect(heldMs).toBeLessThan(HELD_MS_MAX)
     await nextCompletes()
   })
 
@@ -145,20 +147,22 @@ test('eight hostile documents at once delay a normal one and nothing more', asyn
   for (const { document_id } of uploads) expect(await greffier.settled(document_id)).toMatchObject({ status: 'failed' })
 })
 
-/** Asks /healthz without a pause while the work runs; the slowest answer says how long the event loop was held. */
-async function staysAwake(work: () => Promise<DocumentJson>): Promise<{ document: DocumentJson; slowestMs: number }> {
-  let slowestMs = 0
+/** Asks /healthz without a pause while the work runs; what the event loop did before the slowest answer says how long it was held. */
+async function staysAwake(work: () => Promise<DocumentJson>): Promise<{ document: DocumentJson; heldMs: number }> {
+  let heldMs = 0
   let running = true
   const watching = (async () => {
     while (running) {
-      const startedAtMs = performance.now()
+      const before = threadCpuUsage()
       const response = await fetch(`${greffier.url}/healthz`)
       await response.text()
-      slowestMs = Math.max(slowestMs, performance.now() - startedAtMs)
+      const { user, system } = threadCpuUsage(before)
+      heldMs = Math.max(heldMs, (user + system) / 1_000)
     }
   })()
   try {
-    return { document: await work(), slowestMs }
+    const document = await work()
+    return { document, heldMs }
   } finally {
     running = false
     await watching
