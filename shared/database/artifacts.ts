@@ -45,28 +45,20 @@ export async function markErased(tx: Tx, documentId: string): Promise<void> {
  * one that never became a document, and its bytes with it.
  */
 export async function keepOriginal(tx: Tx, documentId: string): Promise<void> {
-  const entry = await tx
-    .selectFrom('artifacts')
-    .select('document_id')
-    .where('document_id', '=', documentId)
-    .where('kind', '=', 'original')
-    .forKeyShare()
-    .executeTakeFirst()
+  const entry = await originalOf(tx, documentId).forKeyShare().executeTakeFirst()
   if (!entry) throw new AppError('UPLOAD_ABORTED', 'it took too long; send it again')
 }
 
 /** Holds the entry of an orphan until the transaction ends. False where it is none any more: its upload was late, and has become a document. */
 export async function takeOrphan(tx: Tx, documentId: string): Promise<boolean> {
-  const entry = await tx
-    .selectFrom('artifacts')
-    .select('document_id')
-    .where('document_id', '=', documentId)
-    .where('kind', '=', 'original')
-    .forUpdate()
-    .executeTakeFirst()
+  const entry = await originalOf(tx, documentId).forUpdate().executeTakeFirst()
   // A statement of its own: what the lock waited for is visible to it.
   const document = await tx.selectFrom('documents').select('id').where('id', '=', documentId).executeTakeFirst()
   return entry !== undefined && document === undefined
+}
+
+function originalOf(tx: Tx, documentId: string) {
+  return tx.selectFrom('artifacts').select('document_id').where('document_id', '=', documentId).where('kind', '=', 'original')
 }
 
 export async function forgetArtifact(tx: Tx, documentId: string): Promise<void> {
