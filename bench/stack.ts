@@ -1,10 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { openDatabase } from '../shared/database/connection.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../shared/database/embedded.ts'
-import { migrate } from '../shared/database/migrations.ts'
-import { createTenants } from '../shared/database/tenants.ts'
-import { createFirstKey } from '../shared/runtime/first-key.ts'
+import { firstKey } from '../test/support/first-key.ts'
 import { atEnd } from './cleanup.ts'
 import { temporaryFolder } from './folder.ts'
 import { type Script, startProgram, startScript } from './processes.ts'
@@ -133,20 +130,6 @@ async function startDatabase(dataDir: string): Promise<EmbeddedPostgres> {
       cleanup.done()
       await postgres.stop()
     },
-  }
-}
-
-async function firstKey(postgres: EmbeddedPostgres, masterKey: Buffer): Promise<string> {
-  await migrate(postgres.ownerUrl, postgres.serviceUrl)
-  const database = openDatabase(postgres.serviceUrl, (error) => {
-    throw error
-  })
-  try {
-    const key = await createFirstKey(database, createTenants(database, masterKey))
-    if (key === null) throw new Error('a new database has a key already')
-    return key
-  } finally {
-    await database.destroy()
   }
 }
 

@@ -3,10 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Pool } from 'pg'
 import { onTestFinished } from 'vitest'
-import { openDatabase } from '../../shared/database/connection.ts'
-import { migrate } from '../../shared/database/migrations.ts'
-import { createTenants } from '../../shared/database/tenants.ts'
-import { createFirstKey } from '../../shared/runtime/first-key.ts'
+import { firstKey } from './first-key.ts'
 import { temporaryFolder } from './folder.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
 import { type ScriptProcess, startScript } from './process.ts'
@@ -149,20 +146,6 @@ async function borrowedDatabase(): Promise<TestDatabase> {
   const server = await testDatabase()
   onTestFinished(() => server.close())
   return server
-}
-
-async function firstKey(server: { ownerUrl: string; serviceUrl: string }, masterKey: Buffer): Promise<string> {
-  await migrate(server.ownerUrl, server.serviceUrl)
-  const database = openDatabase(server.serviceUrl, (error) => {
-    throw error
-  })
-  try {
-    const key = await createFirstKey(database, createTenants(database, masterKey))
-    if (key === null) throw new Error('a new database has a key already')
-    return key
-  } finally {
-    await database.destroy()
-  }
 }
 
 /** The log line of a started service tells the port that it was given. */
