@@ -227,11 +227,17 @@ async function recover(services: Services, start: Start, error: unknown): Promis
   }
   if (code === 'INTERNAL') services.log.error({ ...fields, ...errorFields(error) }, 'stage failed unexpectedly')
   const job = JOBS[key.stage]
+  const retryAfterMs = error instanceof AppError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1_000 : 0
+  const dueInMs = Math.max(backoffMs(job.backoffMs, start.starts), retryAfterMs)
+  // What has to wait for its turn at a provider, or for tomorrow's budget, has not failed: it may wait as often as it must.
+  if (ERRORS[code].retry === 'later') {
+    services.log.info(fields, 'stage waits and will be repeated')
+    if (await postpone(services, start, { dueInMs, countStart: false, code })) observe(services, start, 'postponed')
+    return
+  }
   // Nobody can ask for an erasure a second time: it is repeated whatever it failed with.
   if ((ERRORS[code].retry === 'transient' || key.stage === 'erase') && start.starts < job.attempts) {
     services.log.warn(fields, 'stage failed and will be repeated')
-    const retryAfterMs = error instanceof AppError && error.retryAfterSeconds !== undefined ? error.retryAfterSeconds * 1_000 : 0
-    const dueInMs = Math.max(backoffMs(job.backoffMs, start.starts), retryAfterMs)
     if (await postpone(services, start, { dueInMs, countStart: true, code })) observe(services, start, 'repeated')
     return
   }

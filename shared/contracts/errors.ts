@@ -1,6 +1,7 @@
 /**
  * The one table that answers HTTP and queue: code → status (RFC 9110), title (RFC 9457), retry class.
- * `transient` is repeated with backoff, `poison` fails for good and can be redriven, `policy` is refused and never repeated.
+ * `transient` is repeated with backoff, `later` is repeated when its time has come and counts as no start, `poison` fails for good and can be redriven,
+ * `policy` is refused and never repeated.
  */
 export const ERRORS = {
   INVALID_REQUEST: { status: 400, title: 'The request is not valid', retry: 'poison' },
@@ -36,10 +37,12 @@ export const ERRORS = {
   ERASURE_INCOMPLETE: { status: 500, title: 'A store still holds something of the erased document', retry: 'transient' },
   EMBEDDER_MISMATCH: { status: 409, title: 'The tenant is bound to another embedder', retry: 'poison' },
   MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
+  MODEL_BUSY: { status: 503, title: 'The model provider asks to wait', retry: 'later' },
+  BUDGET_EXHAUSTED: { status: 429, title: 'The budget of the day for model calls is used up', retry: 'later' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
   DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },
-} as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'poison' | 'policy' }>
+} as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'later' | 'poison' | 'policy' }>
 
 export type ErrorCode = keyof typeof ERRORS
 
