@@ -1,4 +1,5 @@
 // What no implementation of this pipeline can do without, one document after the other in one warm process. bench/cpu.ts says what is counted.
+
 import { createCipheriv, createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
@@ -8,6 +9,7 @@ import { chunkPages } from '../../services/workers/index/chunk.ts'
 import type { Page } from '../../shared/contracts/extraction.ts'
 import { SCHEMA } from '../../shared/database/migrations.ts'
 import { createBuiltinProvider } from '../../shared/inference/builtin/provider.ts'
+import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 import { openSqliteIndex } from '../../shared/search/sqlite-index.ts'
 import { tokenHasher, tokenize } from '../../shared/search/tokens.ts'
 import { answerMessages } from '../answer.ts'
@@ -97,7 +99,11 @@ async function run({ originals, transactions, folder, database, index }: Loaded)
     await timed('store', () => store(join(folder, scope.document_id), original))
     const texts = await timed('parse', () => parsePdf(original, 'page'))
     const pages = texts.map((text, at): Page => ({ number: at + 1, method: 'pdf_text', text, reason: null }))
-    const { value: found } = await timed('enrich', () => provider.enrich(pages, never))
+    const { value: found } = await timed('enrich', async () => {
+      const { value } = await provider.classify(pages, never)
+      await provider.extract(pages, { schema: schemaFor(value.type), language: value.language }, never)
+      return { value }
+    })
     const points = await timed('embed', async () => {
       const chunks = chunkPages(scope.document_id, scope.revision, pages)
       const pieces = chunks.map(({ page, start, end }) => (texts[page - 1] ?? '').slice(start, end))

@@ -76,7 +76,7 @@ function describe(provider: ProviderIdentity | undefined): Answer['generated_by'
   const language_model = provider?.languageModel ?? false
   return {
     processor: provider?.processor ?? 'none',
-    model: provider?.models.chat ?? 'none',
+    model: provider?.models.answer ?? 'none',
     language_model,
     notice: language_model ? MODEL_NOTICE : BUILTIN_NOTICE,
   }

@@ -40,7 +40,7 @@ export const ProcessingEvent = z.strictObject({
     .nullable(),
   model: z
     .strictObject({
-      task: z.enum(['extract', 'embed', 'answer']),
+      task: z.enum(['classify', 'extract', 'answer', 'embed', 'ocr']),
       requested: z.string(),
       returned: z.string().nullable(),
       language_model: z.boolean(),

@@ -41,7 +41,7 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
     },
     embedQuestion: async (context, text) => {
       const bound = await tenants.embedder(context.tenant_id)
-      const provider = gateway.providers.find((candidate) => nameOf(candidate) === bound)
+      const provider = gateway.order.embed.find((candidate) => nameOf(candidate) === bound)
       if (!provider) return null
       try {
         const { value } = await gateway.call({ ...context, task: 'embed', only: provider.processor }, (chosen, signal) =>
@@ -57,10 +57,10 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
 }
 
 async function boundProvider(gateway: ModelGateway, tenants: Tenants, tenantId: string): Promise<string> {
-  const first = gateway.providers[0]
+  const first = gateway.order.embed[0]
   if (!first) throw new AppError('POLICY_REFUSED', 'no provider is configured')
   const bound = await tenants.bindEmbedder(tenantId, nameOf(first))
-  const provider = gateway.providers.find((candidate) => nameOf(candidate) === bound)
+  const provider = gateway.order.embed.find((candidate) => nameOf(candidate) === bound)
   if (!provider) throw new AppError('EMBEDDER_MISMATCH', `the tenant's vectors were made by ${bound}, which is not configured`)
   return provider.processor
 }

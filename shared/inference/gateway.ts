@@ -7,9 +7,9 @@ import { appendEvent } from '../database/events.ts'
 import { byStrictness, classesOf, type Decision, evaluate } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
-import { type Declaration, recipientOf } from '../policy/recipient.ts'
+import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
-import type { CallFacts, Provider, ProviderResult, Task } from './provider.ts'
+import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
 export interface CallSubject {
@@ -34,6 +34,9 @@ export interface CallContext {
 /** Who a provider is, and nothing that could be called: the provider itself is seen by the `run` of a call alone. */
 export type ProviderIdentity = Readonly<Pick<Provider, 'processor' | 'languageModel' | 'models'>>
 
+/** For each task the providers that do it, in the order in which the policy is asked about them. */
+export type Order = Readonly<Record<Task, readonly Provider[]>>
+
 export interface GatewayResult<T> {
   value: T
   provider: ProviderIdentity
@@ -41,8 +44,8 @@ export interface GatewayResult<T> {
 }
 
 export interface ModelGateway {
-  /** Providers in the configured order. */
-  readonly providers: readonly ProviderIdentity[]
+  /** For each task its providers in the configured order. */
+  readonly order: Readonly<Record<Task, readonly ProviderIdentity[]>>
   /**
    * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, calls, and
    * completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a subject was erased
@@ -53,23 +56,23 @@ export interface ModelGateway {
 
 export interface GatewayOptions {
   database: Database
-  providers: readonly Provider[]
+  order: Order
   register: ProcessorRegister
   registerHash: string
   policy: Policy
   policyHash: string
   prices: PriceList
-  /** What the operator says of the server behind `openai-compatible`; without it that provider's facts are unknown. */
-  declaration: Declaration | undefined
+  /** What the operator says of servers whose entries ask for it; without it their facts are unknown. */
+  declarations: Declarations
 }
 
 export function createGateway(options: GatewayOptions): ModelGateway {
-  const { database, providers } = options
+  const { database, order } = options
   const write = (context: CallContext, draft: EventDraft, closes: string | null = null) =>
     withTenant(database, context.tenant_id, (tx) => appendEvent(tx, context.tenant_id, draft, closes))
 
   const choose = async (context: CallContext) => {
-    for (const provider of providers) {
+    for (const provider of order[context.task]) {
       if (context.only !== undefined && provider.processor !== context.only) continue
       const decision = decide(options, provider, context)
       const draft = describe(options, provider, decision, context)
@@ -80,7 +83,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
   }
 
   return {
-    providers: providers.map(identityOf),
+    order: mapTasks((task) => order[task].map(identityOf)),
     call: async (context, run) => {
       const { provider, draft } = await choose(context)
       const intent = await withTenant(database, context.tenant_id, async (tx) => {
@@ -102,6 +105,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       }
       const completed = {
         ...draft,
+        recipient: draft.recipient ? { ...draft.recipient, endpoint: result.facts.endpoint } : null,
         model: reported(draft.model, result.facts, costOf(options.prices, pricedCall(provider, context, result.facts))),
         phase: 'completed',
         result: 'ok',
@@ -111,6 +115,11 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       return { value: result.value, provider: identityOf(provider), facts: result.facts }
     },
   }
+}
+
+/** One entry for each task. */
+export function mapTasks<T>(make: (task: Task) => T): Record<Task, T> {
+  return Object.fromEntries(TASKS.map((task) => [task, make(task)])) as Record<Task, T>
 }
 
 function identityOf({ processor, languageModel, models }: Provider): ProviderIdentity {
@@ -125,13 +134,20 @@ async function assertNoneErased(tx: Tx, subjects: readonly CallSubject[]): Promi
   if (erased) throw new AppError('DOCUMENT_ERASED')
 }
 
-/** A call is allowed when the policy allows it for each document in it. The answer is the first refusal, else what was decided on the strictest data. */
+/** A call is allowed when the policy allows it for each document in it, at each address that may take it. The answer is the first refusal, else what was decided on the strictest data. */
 function decide(options: GatewayOptions, provider: Provider, context: CallContext): Decision {
-  const recipient = recipientOf(options.register, provider, options.declaration)
+  const { processor, region } = provider
+  const recipients = provider.endpoints.map((endpoint) =>
+    recipientOf(options.register, { processor, endpoint, region }, options.declarations),
+  )
   const day = new Date().toISOString().slice(0, 10)
   const decisions = [...context.subjects]
     .sort(byStrictness)
-    .map((subject) => evaluate(options.policy, recipient, { ...subject, task: context.task, tenant_id: context.tenant_id, day }))
+    .flatMap((subject) =>
+      recipients.map((recipient) =>
+        evaluate(options.policy, recipient, { ...subject, task: context.task, tenant_id: context.tenant_id, day }),
+      ),
+    )
   const none: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
   return decisions.find((decision) => decision.outcome === 'refused') ?? decisions[0] ?? none
 }
@@ -151,11 +167,16 @@ function describe(options: GatewayOptions, provider: Provider, decision: Decisio
     special: single ? classesOf(single).includes('special') : null,
     criminal: single ? classesOf(single).includes('criminal') : null,
     provenance: 'derived',
-    recipient: { processor: provider.processor, endpoint: provider.endpoint, region: provider.region, register_hash: options.registerHash },
+    recipient: {
+      processor: provider.processor,
+      endpoint: provider.endpoints.join(' '),
+      region: provider.region,
+      register_hash: options.registerHash,
+    },
     policy: { hash: options.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
     model: {
       task: context.task,
-      requested: context.task === 'embed' ? provider.models.embed : provider.models.chat,
+      requested: provider.models[context.task] ?? '',
       returned: null,
       language_model: provider.languageModel,
       tokens_in: null,
@@ -177,7 +198,7 @@ const NAME = /^[\w./][\w.:/@+-]{0,127}$/
 
 /** By the name that was asked for: an alias is what a price list names. */
 function pricedCall({ processor, region, models }: Provider, { task }: CallContext, { tokensIn, tokensOut }: CallFacts): PricedCall {
-  return { processor, region, model: task === 'embed' ? models.embed : models.chat, tokens_in: tokensIn, tokens_out: tokensOut }
+  return { processor, region, model: models[task] ?? '', tokens_in: tokensIn, tokens_out: tokensOut }
 }
 
 function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts, cost: Cost | null): ProcessingEvent['model'] {

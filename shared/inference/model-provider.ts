@@ -1,9 +1,19 @@
 import { AppError } from '../contracts/errors.ts'
-import type { Enrichment, Page } from '../contracts/extraction.ts'
-import { mergeEnrichments, readAnswer, readEnrichment } from './model-output.ts'
+import type { Page } from '../contracts/extraction.ts'
+import { readAnswer, readClaims, readClassification } from './model-output.ts'
 import type { Wire } from './openai-wire.ts'
-import { ANSWER_SCHEMA, ANSWER_SYSTEM, answerPrompt, ENRICH_SCHEMA, ENRICH_SYSTEM, enrichPrompt, type PagePiece } from './prompts.ts'
-import type { CallFacts, Passage, Provider } from './provider.ts'
+import {
+  ANSWER_SCHEMA,
+  ANSWER_SYSTEM,
+  answerPrompt,
+  CLASSIFY_SCHEMA,
+  CLASSIFY_SYSTEM,
+  EXTRACT_SCHEMA,
+  EXTRACT_SYSTEM,
+  type PagePiece,
+  pagesPrompt,
+} from './prompts.ts'
+import type { CallFacts, ClaimedField, Passage, Provider, Task } from './provider.ts'
 
 /** About ten thousand tokens of Latin script: small models attend badly to more. UTF-16 code units. */
 const WINDOW_LENGTH_MAX = 40_000
@@ -14,43 +24,62 @@ const WINDOWS_MAX = 8
 /** Of all passages together, UTF-16 code units: the best ones come first. */
 const PASSAGES_LENGTH_MAX = 40_000
 
-const ENRICH_TOKENS_MAX = 4_096
+const CLASSIFY_TOKENS_MAX = 512
+const EXTRACT_TOKENS_MAX = 4_096
 const ANSWER_TOKENS_MAX = 1_024
 
 /** What is the same for every language model behind the OpenAI wire format; a provider's own file holds what differs. */
 export function createModelProvider(identity: Pick<Provider, 'processor' | 'region' | 'models'>, wire: Wire): Provider {
-  const { models } = identity
+  const modelOf = (task: Task): string => {
+    const model = identity.models[task]
+    if (model === null) throw new AppError('MODEL_REFUSED', `${identity.processor} has no model to ${task}`)
+    return model
+  }
   return {
     ...identity,
     languageModel: true,
-    endpoint: wire.endpoint,
+    endpoints: [wire.endpoint],
 
-    async enrich(pages, signal) {
-      const parts: Enrichment[] = []
-      let facts: CallFacts = { modelReturned: models.chat, tokensIn: 0, tokensOut: 0, requestId: null }
-      for (const window of windowsOf(pages)) {
-        const output = await wire.chatJson({
-          model: models.chat,
-          system: ENRICH_SYSTEM,
-          user: enrichPrompt(window),
-          schema: ENRICH_SCHEMA,
-          schemaName: 'enrichment',
-          maxTokens: ENRICH_TOKENS_MAX,
-          signal,
-        })
-        parts.push(readEnrichment(output.value, pages))
-        facts = sum(facts, output.facts)
-      }
-      const [first, ...rest] = parts
-      if (!first) throw new AppError('NO_TEXT', 'no page has text for the model to read')
-      return { value: mergeEnrichments([first, ...rest]), facts }
+    async classify(pages, signal) {
+      const [window] = windowsOf(pages)
+      if (!window) throw new AppError('NO_TEXT', 'no page has text for the model to read')
+      const output = await wire.chatJson({
+        model: modelOf('classify'),
+        system: CLASSIFY_SYSTEM,
+        user: pagesPrompt(window),
+        schema: CLASSIFY_SCHEMA,
+        schemaName: 'classification',
+        maxTokens: CLASSIFY_TOKENS_MAX,
+        signal,
+      })
+      return { value: readClassification(output.value), facts: output.facts }
     },
 
-    embed: (texts, signal) => wire.embeddings({ model: models.embed, inputs: texts, signal }),
+    async extract(pages, _request, signal) {
+      const claims: ClaimedField[] = []
+      let facts: CallFacts | undefined
+      for (const window of windowsOf(pages)) {
+        const output = await wire.chatJson({
+          model: modelOf('extract'),
+          system: EXTRACT_SYSTEM,
+          user: pagesPrompt(window),
+          schema: EXTRACT_SCHEMA,
+          schemaName: 'extraction',
+          maxTokens: EXTRACT_TOKENS_MAX,
+          signal,
+        })
+        claims.push(...readClaims(output.value))
+        facts = facts ? sum(facts, output.facts) : output.facts
+      }
+      if (!facts) throw new AppError('NO_TEXT', 'no page has text for the model to read')
+      return { value: claims, facts }
+    },
+
+    embed: (texts, signal) => wire.embeddings({ model: modelOf('embed'), inputs: texts, signal }),
 
     async answer(question, passages, signal) {
       const output = await wire.chatJson({
-        model: models.chat,
+        model: modelOf('answer'),
         system: ANSWER_SYSTEM,
         user: answerPrompt(question, fitting(passages)),
         schema: ANSWER_SCHEMA,
@@ -94,5 +123,10 @@ function fitting(passages: readonly Passage[]): Passage[] {
 
 /** A call of several requests reports the last one's model and id. */
 function sum(before: CallFacts, last: CallFacts): CallFacts {
-  return { ...last, tokensIn: before.tokensIn + last.tokensIn, tokensOut: before.tokensOut + last.tokensOut }
+  return {
+    ...last,
+    tokensIn: before.tokensIn + last.tokensIn,
+    tokensCached: before.tokensCached + last.tokensCached,
+    tokensOut: before.tokensOut + last.tokensOut,
+  }
 }

@@ -80,23 +80,24 @@ export function createWire(options: WireOptions): Wire {
       send(request.signal, async (signal) => {
         if (!withoutSchema.has(request.model)) {
           try {
-            return readChat(await client.chat.completions.create(chatBody(request, 'json_schema'), { signal }).withResponse())
+            return readChat(await client.chat.completions.create(chatBody(request, 'json_schema'), { signal }).withResponse(), endpoint)
           } catch (error) {
             if (!refusesSchema(error)) throw error
             withoutSchema.add(request.model)
           }
         }
-        return readChat(await client.chat.completions.create(chatBody(request, 'json_object'), { signal }).withResponse())
+        return readChat(await client.chat.completions.create(chatBody(request, 'json_object'), { signal }).withResponse(), endpoint)
       }),
 
     async embeddings({ model, inputs, signal }) {
       const vectors: Float32Array[] = []
-      const facts: CallFacts = { modelReturned: model, tokensIn: 0, tokensOut: 0, requestId: null }
+      const facts: CallFacts = { endpoint, modelReturned: model, tokensIn: 0, tokensCached: 0, tokensOut: 0, requestId: null }
       for (const batch of batchesOf(inputs)) {
         const result = await send(signal, async (bounded) =>
           readEmbeddings(
             await client.embeddings.create({ model, input: batch, encoding_format: 'float' }, { signal: bounded }).withResponse(),
             batch.length,
+            endpoint,
           ),
         )
         vectors.push(...result.value)
@@ -184,10 +185,16 @@ const ChatResponse = z.object({
       }),
     )
     .min(1),
-  usage: z.object({ prompt_tokens: z.int().nullish(), completion_tokens: z.int().nullish() }).nullish(),
+  usage: z
+    .object({
+      prompt_tokens: z.int().nullish(),
+      completion_tokens: z.int().nullish(),
+      prompt_tokens_details: z.object({ cached_tokens: z.int().min(0).nullish() }).nullish(),
+    })
+    .nullish(),
 })
 
-function readChat({ data, response }: Received): ProviderResult<unknown> {
+function readChat({ data, response }: Received, endpoint: string): ProviderResult<unknown> {
   const parsed = ChatResponse.safeParse(data)
   const choice = parsed.data?.choices[0]
   if (!parsed.success || !choice) throw invalid('not a chat completion')
@@ -197,8 +204,10 @@ function readChat({ data, response }: Received): ProviderResult<unknown> {
   return {
     value: parseJson(choice.message.content ?? ''),
     facts: {
+      endpoint,
       modelReturned: parsed.data.model ?? 'not stated',
       tokensIn: parsed.data.usage?.prompt_tokens ?? 0,
+      tokensCached: Math.min(parsed.data.usage?.prompt_tokens_details?.cached_tokens ?? 0, parsed.data.usage?.prompt_tokens ?? 0),
       tokensOut: parsed.data.usage?.completion_tokens ?? 0,
       requestId: requestId(response, parsed.data.id),
     },
@@ -222,7 +231,7 @@ const EmbeddingsResponse = z.object({
   usage: z.object({ prompt_tokens: z.int().nullish() }).nullish(),
 })
 
-function readEmbeddings({ data, response }: Received, count: number): ProviderResult<Float32Array[]> {
+function readEmbeddings({ data, response }: Received, count: number, endpoint: string): ProviderResult<Float32Array[]> {
   const parsed = EmbeddingsResponse.safeParse(data)
   if (!parsed.success) throw invalid('not an embeddings response')
   const byIndex = new Map(parsed.data.data.map((item) => [item.index, item.embedding]))
@@ -231,8 +240,10 @@ function readEmbeddings({ data, response }: Received, count: number): ProviderRe
   return {
     value,
     facts: {
+      endpoint,
       modelReturned: parsed.data.model ?? 'not stated',
       tokensIn: parsed.data.usage?.prompt_tokens ?? 0,
+      tokensCached: 0,
       tokensOut: 0,
       requestId: requestId(response, parsed.data.id),
     },

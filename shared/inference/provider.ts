@@ -1,12 +1,18 @@
-import type { Enrichment, Page } from '../contracts/extraction.ts'
+import type { Classification } from '../contracts/classification.ts'
+import type { Page } from '../contracts/extraction.ts'
+import type { ExtractionSchema } from './extraction/schema.ts'
 
-export const TASKS = ['extract', 'embed', 'answer'] as const
+export const TASKS = ['classify', 'extract', 'answer', 'embed', 'ocr'] as const
 export type Task = (typeof TASKS)[number]
 
 /** What a call reports for the record. `modelReturned` is what the provider says it ran, which need not be what was asked for. */
 export interface CallFacts {
+  /** Origin of the server that answered; one of the provider's `endpoints`. */
+  endpoint: string
   modelReturned: string
   tokensIn: number
+  /** Of `tokensIn`, those that the provider read from its cache and bills for less. */
+  tokensCached: number
   tokensOut: number
   requestId: string | null
 }
@@ -35,20 +41,41 @@ export interface AnswerDraft {
 }
 
 /**
+ * A value that the provider claims to have read. `path` names a leaf of the schema, with the ordinal of each list's item, as in `lines.0.description`.
+ * `page`, `start` and `quote` are claims: the caller looks the quote up, at `start` first where one is given. Several claims may speak of one path.
+ */
+export interface ClaimedField {
+  path: string
+  value: string
+  quote: string | null
+  page: number | null
+  start?: number
+  /** The provider itself saw another place that says otherwise. */
+  conflicting?: boolean
+}
+
+export interface ExtractionRequest {
+  schema: ExtractionSchema
+  /** ISO 639-1, or null. */
+  language: string | null
+}
+
+/**
  * What runs a model, or stands in for one. Only ModelGateway calls it (gateway.ts): the policy has then allowed the call and its intent is committed.
- * Every method throws AppError MODEL_UNAVAILABLE (repeat), MODEL_REFUSED (do not) or MODEL_OUTPUT_INVALID, and stops when `signal` aborts.
+ * Every method throws AppError MODEL_UNAVAILABLE (repeat), MODEL_BUSY (later), MODEL_REFUSED (do not) or MODEL_OUTPUT_INVALID, and stops when `signal` aborts.
  */
 export interface Provider {
   /** The key in infra/processors.yaml. */
   readonly processor: string
   /** False for `builtin`: rules and hashing, and every record and answer says so. */
   readonly languageModel: boolean
-  /** Where the bytes go: a URL's origin, or `in-process`. */
-  readonly endpoint: string
+  /** Where the bytes may go: origins of URLs, any of which may take a call, or `in-process` alone. */
+  readonly endpoints: readonly [string, ...string[]]
   readonly region: string
-  readonly models: { readonly chat: string; readonly embed: string }
-  /** Type, language and fields; evidence is located in the pages, never trusted. */
-  enrich(pages: readonly Page[], signal: AbortSignal): Promise<ProviderResult<Enrichment>>
+  /** The model of each task; null: it does not do this task. */
+  readonly models: Readonly<Record<Task, string | null>>
+  classify(pages: readonly Page[], signal: AbortSignal): Promise<ProviderResult<Classification>>
+  extract(pages: readonly Page[], request: ExtractionRequest, signal: AbortSignal): Promise<ProviderResult<ClaimedField[]>>
   /** One unit-length vector per text, in order, all of one dimension. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<ProviderResult<Float32Array[]>>
   answer(question: string, passages: readonly Passage[], signal: AbortSignal): Promise<ProviderResult<AnswerDraft>>

@@ -37,16 +37,16 @@ export interface CaseResult {
 }
 
 /** `today` (ISO 8601) is the day of every case that names none. */
-export function runCases({ policy, register, declaration, targets }: Rules, { cases }: PolicyCases, today: string): CaseResult[] {
+export function runCases({ policy, register, declarations, targets }: Rules, { cases }: PolicyCases, today: string): CaseResult[] {
   return cases.map((expected) => {
     const { name, data, sensitivity, purpose, task, tenant, day } = expected
     const request = { data_classes: data, sensitivity, purpose, task, tenant_id: tenant ?? NO_TENANT, day: day ?? today }
-    const configured = targets.find(
+    const configured = targets[task].find(
       (target) => target.processor === expected.processor && (expected.region ?? target.region) === target.region,
     )
     const processor = register.processors.find(({ key }) => key === expected.processor) ?? null
     const endpoint = processor?.endpoints.find(({ region }) => region === expected.region) ?? null
-    const recipient = configured ? recipientOf(register, configured, declaration) : { key: expected.processor, processor, endpoint }
+    const recipient = configured ? recipientOf(register, configured, declarations) : { key: expected.processor, processor, endpoint }
     const { outcome, rule, failed } = evaluate(policy, recipient, request)
     return { name, passed: outcome === expected.expect && (expected.rule === undefined || expected.rule === rule), outcome, rule, failed }
   })

@@ -1,6 +1,6 @@
 import { type Decision, daysBetween, evaluate, type PolicyRequest } from './evaluate.ts'
-import type { Policy } from './policy.ts'
-import { type CallTarget, type Declaration, type Recipient, recipientOf } from './recipient.ts'
+import type { Policy, PolicyTask } from './policy.ts'
+import { type CallTarget, type Declarations, type Recipient, recipientOf } from './recipient.ts'
 import type { Confidence, Processor, ProcessorRegister } from './register.ts'
 
 /** What a policy says of one processor at one of its endpoints. */
@@ -22,17 +22,19 @@ export interface Explanation {
 export interface Rules {
   policy: Policy
   register: ProcessorRegister
-  declaration: Declaration | undefined
-  targets: readonly CallTarget[]
+  declarations: Declarations
+  /** For each task, one for each address that may take a call. */
+  targets: Readonly<Record<PolicyTask, readonly CallTarget[]>>
 }
 
 /** Decides one kind of data for every processor of the register: the configured ones as they would be called, the others at each of their endpoints. */
-export function explain({ policy, register, declaration, targets }: Rules, request: PolicyRequest): Explanation {
+export function explain({ policy, register, declarations, targets: targetsOf }: Rules, request: PolicyRequest): Explanation {
+  const targets = targetsOf[request.task]
   const line = (recipient: Recipient, region: string | null, configured: boolean): Explained => {
     const { outcome, rule, failed } = evaluate(policy, recipient, request)
     return { processor: recipient.key, region, configured, allowed: outcome === 'allowed', rule, failed }
   }
-  const inUse = targets.map((target) => line(recipientOf(register, target, declaration), target.region, true))
+  const inUse = targets.map((target) => line(recipientOf(register, target, declarations), target.region, true))
   const others = register.processors
     .filter(({ key }) => !targets.some((target) => target.processor === key))
     .flatMap((processor) =>

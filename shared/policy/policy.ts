@@ -3,7 +3,7 @@ import { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
 import { Country, Deployment, ReachGrade, TrainingUse } from './register.ts'
 
 /** What a model is asked to do with the data; `TASKS` of shared/inference/provider.ts, which this pure folder may not import (a test compares them). */
-export const PolicyTask = z.enum(['extract', 'embed', 'answer'])
+export const PolicyTask = z.enum(['classify', 'extract', 'answer', 'embed', 'ocr'])
 export type PolicyTask = z.infer<typeof PolicyTask>
 
 /** The EU's 27 and Iceland, Liechtenstein, Norway (EEA Agreement, Art. 2): where the GDPR is the law. Switzerland is not among them. */

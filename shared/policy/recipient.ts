@@ -33,13 +33,17 @@ export const Declaration = z.strictObject({
 })
 export type Declaration = z.infer<typeof Declaration>
 
+/** By the key of the entry. */
+export type Declarations = Readonly<Record<string, Declaration>>
+
 /**
  * Finds whom a call would reach. An endpoint counts only when both its region and its origin are those of the register: a proxy in front of a known
- * provider is not that provider's region. `declaration` is used where the entry asks for one, and nowhere else: configuration can't make a
+ * provider is not that provider's region. A declaration is used where the entry asks for one, and nowhere else: configuration can't make a
  * hosted provider self-hosted. Nor can the register make a provider that calls an address run in this process: that much its code says itself.
  */
-export function recipientOf(register: ProcessorRegister, target: CallTarget, declaration?: Declaration): Recipient {
+export function recipientOf(register: ProcessorRegister, target: CallTarget, declarations: Declarations): Recipient {
   const entry = register.processors.find((processor) => processor.key === target.processor) ?? null
+  const declaration = declarations[target.processor]
   if (entry?.operator_declares && declaration) return declared(entry, target, declaration)
   if (entry?.deployment === 'in_process' && target.endpoint !== IN_PROCESS)
     return { key: target.processor, processor: { ...entry, deployment: 'unknown' }, endpoint: null }

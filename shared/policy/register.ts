@@ -101,6 +101,16 @@ export const ProcessorRegister = z.strictObject({
 })
 export type ProcessorRegister = z.infer<typeof ProcessorRegister>
 
+/** The processor that has an endpoint at the origin of this URL, or null. */
+export function endpointAt(register: ProcessorRegister, url: string): { processor: Processor; endpoint: Endpoint } | null {
+  const { origin } = new URL(url)
+  for (const processor of register.processors) {
+    const endpoint = processor.endpoints.find(({ base_url }) => new URL(base_url).origin === origin)
+    if (endpoint) return { processor, endpoint }
+  }
+  return null
+}
+
 /** Those that were subprocessors on a day (ISO 8601), as the register knew it on that day. */
 export function subprocessorsOn(processor: Processor, day: string): Subprocessor[] {
   const covers = ({ from, to }: { from: string | null; to: string | null }) => (from === null || from <= day) && (to === null || day < to)

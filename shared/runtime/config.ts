@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FaultAt } from './faults.ts'
 
+/** Names in one comma-separated variable. */
+const LIST_MAX = 20
 const ROOT = resolve(import.meta.dirname, '../..')
 const port = z.coerce.number().int().min(0).max(65_535)
 const logLevel = z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info')
@@ -16,6 +18,22 @@ const url = (...protocols: string[]) =>
       (text) => protocols.includes(new URL(text).protocol),
       `a URL that begins with ${protocols.map((name) => `${name}//`).join(' or ')}`,
     )
+
+const country = z.string().regex(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
+const list = <Item extends z.ZodType>(item: Item) =>
+  z.preprocess((text) => (typeof text === 'string' ? text.split(',').map((part) => part.trim()) : text), z.array(item).min(1).max(LIST_MAX))
+
+/** Providers by their key in the register. `openai-compatible` is whoever the register knows under OPENAI_BASE_URL. */
+const ProviderName = z.enum(['builtin', 'mistral', 'vllm', 'ollama', 'aleph-alpha', 'openai-compatible'])
+export type ProviderName = z.infer<typeof ProviderName>
+
+/** A provider, and after a slash the model that it is to use for this task: `mistral/mistral-large-latest`. */
+const ProviderChoice = z
+  .string()
+  .regex(/^[a-z-]+(\/.{1,200})?$/, 'a provider, or provider/model')
+  .transform((text) => ({ name: text.split('/', 1)[0], model: text.includes('/') ? text.slice(text.indexOf('/') + 1) : null }))
+  .pipe(z.object({ name: ProviderName, model: z.string().min(1).nullable() }))
+export type ProviderChoice = z.infer<typeof ProviderChoice>
 
 /** Every variable that Greffier reads, with its default: .env.example explains them one by one. */
 const Environment = z.object({
@@ -34,16 +52,33 @@ const Environment = z.object({
   QUEUE_URL: url('redis:', 'rediss:').optional(),
   QDRANT_URL: url('http:', 'https:').optional(),
   QDRANT_API_KEY: z.string().min(1).optional(),
-  PROVIDERS: z
-    .string()
-    .transform((text) => text.split(',').map((name) => name.trim()))
-    .pipe(z.array(z.enum(['builtin', 'mistral', 'openai-compatible'])).min(1))
-    .optional(),
+  PROVIDERS: list(ProviderName).optional(),
+  PROVIDERS_CLASSIFY: list(ProviderChoice).optional(),
+  PROVIDERS_EXTRACT: list(ProviderChoice).optional(),
+  PROVIDERS_ANSWER: list(ProviderChoice).optional(),
+  PROVIDERS_EMBED: list(ProviderChoice).optional(),
+  PROVIDERS_OCR: list(ProviderChoice).optional(),
   MISTRAL_API_KEY: z.string().min(1).optional(),
   MISTRAL_REGION: z.enum(['eu', 'global', 'us']).default('eu'),
   MISTRAL_MODEL: z.string().min(1).default('mistral-small-latest'),
   MISTRAL_EMBED_MODEL: z.string().min(1).default('mistral-embed'),
   MISTRAL_BASE_URL: url('http:', 'https:').optional(),
+  MISTRAL_OCR_MODEL: z.string().min(1).default('mistral-ocr-4-0'),
+  VLLM_BASE_URLS: list(url('http:', 'https:')).optional(),
+  VLLM_API_KEY: z.string().min(1).optional(),
+  VLLM_MODEL: z.string().min(1).optional(),
+  VLLM_EMBED_MODEL: z.string().min(1).optional(),
+  OLLAMA_BASE_URL: url('http:', 'https:').optional(),
+  OLLAMA_MODEL: z.string().min(1).optional(),
+  OLLAMA_EMBED_MODEL: z.string().min(1).optional(),
+  SELF_HOSTED_ENTITY: z.string().min(1).max(200).optional(),
+  SELF_HOSTED_COUNTRY: country.optional(),
+  SELF_HOSTED_REGION: z.string().min(1).default('eu'),
+  SELF_HOSTED_DECLARED_ON: z.iso.date().optional(),
+  ALEPH_ALPHA_BASE_URL: url('http:', 'https:').optional(),
+  ALEPH_ALPHA_API_KEY: z.string().min(1).optional(),
+  ALEPH_ALPHA_MODEL: z.string().min(1).optional(),
+  ALEPH_ALPHA_EMBED_MODEL: z.string().min(1).optional(),
   OPENAI_BASE_URL: url('http:', 'https:').optional(),
   OPENAI_API_KEY: z.string().min(1).optional(),
   OPENAI_MODEL: z.string().min(1).optional(),
@@ -51,10 +86,7 @@ const Environment = z.object({
   OPENAI_REGION: z.string().min(1).default('unknown'),
   OPENAI_DEPLOYMENT: z.enum(['self_hosted', 'hosted']).optional(),
   OPENAI_ENTITY: z.string().min(1).max(200).optional(),
-  OPENAI_COUNTRY: z
-    .string()
-    .regex(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
-    .optional(),
+  OPENAI_COUNTRY: country.optional(),
   OPENAI_DECLARED_ON: z.iso.date().optional(),
   POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),

@@ -1,7 +1,7 @@
 import type { Page } from '../../shared/contracts/extraction.ts'
 import type { Database } from '../../shared/database/connection.ts'
-import { createGateway, type ModelGateway } from '../../shared/inference/gateway.ts'
-import type { Provider } from '../../shared/inference/provider.ts'
+import { createGateway, type ModelGateway, mapTasks } from '../../shared/inference/gateway.ts'
+import type { ClaimedField, Provider } from '../../shared/inference/provider.ts'
 import { Policy } from '../../shared/policy/policy.ts'
 import { PriceList } from '../../shared/policy/prices.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
@@ -10,14 +10,25 @@ export const VECTOR_DIMENSIONS = 8
 
 /** A provider of ours, without a model: `inside` runs in this process, `outside` is somebody else's. Whatever is overridden is what a test looks at. */
 export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial<Provider> = {}): Provider {
-  const facts = { modelReturned: `${processor}-1`, tokensIn: 3, tokensOut: 2, requestId: `${processor}-request` }
+  const endpoint = processor === 'inside' ? 'in-process' : 'https://outside.example'
+  const facts = { endpoint, modelReturned: `${processor}-1`, tokensIn: 3, tokensCached: 0, tokensOut: 2, requestId: `${processor}-request` }
   return {
     processor,
     languageModel: processor === 'outside',
-    endpoint: processor === 'inside' ? 'in-process' : 'https://outside.example',
+    endpoints: [endpoint],
     region: processor === 'inside' ? 'in-process' : 'eu',
-    models: { chat: `${processor}-chat`, embed: `${processor}-embed` },
-    enrich: async (pages) => ({ value: { type: 'letter', language: 'de', fields: { title: firstWord(pages) } }, facts }),
+    models: {
+      classify: `${processor}-chat`,
+      extract: `${processor}-chat`,
+      answer: `${processor}-chat`,
+      embed: `${processor}-embed`,
+      ocr: null,
+    },
+    classify: async () => ({
+      value: { type: 'letter', language: 'de', data_classes: [], data_categories: [], subject_categories: [] },
+      facts,
+    }),
+    extract: async (pages) => ({ value: [firstWord(pages)], facts }),
     embed: async (texts) => ({ value: texts.map(toVector), facts }),
     answer: async () => ({ value: { answer: null, citations: [] }, facts }),
     ...overrides,
@@ -39,13 +50,13 @@ export function testGateway(database: Database, providers: readonly Provider[]):
   })
   return createGateway({
     database,
-    providers,
+    order: mapTasks(() => providers),
     register: REGISTER,
     registerHash: REGISTER_HASH,
     policy,
     policyHash: POLICY_HASH,
     prices: PRICES,
-    declaration: undefined,
+    declarations: {},
   })
 }
 
@@ -90,11 +101,10 @@ const REGISTER = ProcessorRegister.parse({
   })),
 })
 
-function firstWord(pages: readonly Page[]) {
+function firstWord(pages: readonly Page[]): ClaimedField {
   const page = pages.find((candidate) => candidate.text !== '')
   const quote = /\S+/.exec(page?.text ?? '')?.[0] ?? ''
-  const start = page?.text.indexOf(quote) ?? 0
-  return { value: quote, status: 'verified' as const, evidence: [{ page: page?.number ?? 1, start, end: start + quote.length, quote }] }
+  return { path: 'title', value: quote, quote, page: page?.number ?? 1 }
 }
 
 /** The same text gives the same direction. */

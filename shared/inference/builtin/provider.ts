@@ -1,11 +1,18 @@
 import { setImmediate } from 'node:timers/promises'
-import type { CallFacts, Provider } from '../provider.ts'
+import type { Enrichment } from '../../contracts/extraction.ts'
+import type { CallFacts, ClaimedField, Provider } from '../provider.ts'
 import { answerFromPassages } from './answer.ts'
 import { embedText } from './embed.ts'
 import { enrichByRules } from './enrich.ts'
 import { detectLanguage } from './language.ts'
 
-const MODELS = { chat: 'greffier-rules-1', embed: 'greffier-hash-512-1' } as const
+const MODELS = {
+  classify: 'greffier-rules-1',
+  extract: 'greffier-rules-1',
+  answer: 'greffier-rules-1',
+  embed: 'greffier-hash-512-1',
+  ocr: null,
+} as const
 
 /** Texts embedded before the event loop gets its turn: a worker must renew its locks meanwhile. About 3 ms each. */
 const TEXTS_PER_TURN = 8
@@ -24,12 +31,18 @@ export function createBuiltinProvider(): Provider {
   return {
     processor: 'builtin',
     languageModel: false,
-    endpoint: 'in-process',
+    endpoints: ['in-process'],
     region: 'local',
     models: MODELS,
-    enrich: async (pages, signal) => {
+    classify: async (pages, signal) => {
       signal.throwIfAborted()
-      return { value: enrichByRules(pages), facts: facts(MODELS.chat, words(pages.map((page) => page.text)), 0) }
+      const { type, language } = enrichByRules(pages)
+      const value = { type, language, data_classes: [], data_categories: [], subject_categories: [] }
+      return { value, facts: facts(MODELS.classify, words(pages.map((page) => page.text)), 0) }
+    },
+    extract: async (pages, _request, signal) => {
+      signal.throwIfAborted()
+      return { value: claimsOf(enrichByRules(pages)), facts: facts(MODELS.extract, words(pages.map((page) => page.text)), 0) }
     },
     // Texts of one call are pieces of one document: to tell its language once costs a fraction of telling it for each piece.
     embed: async (texts, signal) => {
@@ -46,13 +59,19 @@ export function createBuiltinProvider(): Provider {
       signal.throwIfAborted()
       const value = answerFromPassages(question, passages)
       const read = words([question, ...passages.map((passage) => passage.text)])
-      return { value, facts: facts(MODELS.chat, read, words([value.answer ?? ''])) }
+      return { value, facts: facts(MODELS.answer, read, words([value.answer ?? ''])) }
     },
   }
 }
 
 function facts(modelReturned: string, tokensIn: number, tokensOut: number): CallFacts {
-  return { modelReturned, tokensIn, tokensOut, requestId: null }
+  return { endpoint: 'in-process', modelReturned, tokensIn, tokensCached: 0, tokensOut, requestId: null }
+}
+
+function claimsOf({ fields }: Enrichment): ClaimedField[] {
+  return Object.entries(fields).flatMap(([path, { value, status, evidence }]) =>
+    evidence.map(({ page, start, quote }) => ({ path, value, quote, page, start, conflicting: status === 'conflicting' })),
+  )
 }
 
 function words(texts: readonly string[]): number {
