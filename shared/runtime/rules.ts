@@ -4,8 +4,11 @@ import type { Config } from './config.ts'
 import { loadPolicy, loadPrices, loadRegister } from './policy-files.ts'
 import { createOrder, operatorDeclarations } from './providers.ts'
 
+/** What the configuration alone decides; the platform adds what needs a connection. */
+type DecidedRules = Omit<GatewayOptions, 'database' | 'masking' | 'budget'>
+
 /** Everything that decides who may be called, as the configuration names it: register, policy, prices, declaration and providers. Throws PolicyFileError, ConfigError. */
-export function loadRules(config: Config): Omit<GatewayOptions, 'database'> {
+export function loadRules(config: Config): DecidedRules {
   const registered = loadRegister(config.PROCESSORS_FILE)
   return {
     ...registered,
