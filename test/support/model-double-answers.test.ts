@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { answerTo, type Body, chat, hello, inSchema, LETTER, post, said, scan, two } from './mistral-double/asking.ts'
+import { answerTo, type Body, chat, eventsIn, hello, inSchema, LETTER, post, said, scan, two } from './mistral-double/asking.ts'
 import { requestedSchema } from './mistral-double/requested-schema.ts'
 import { CHAT_PATH, EMBEDDINGS_PATH, OCR_PATH, responseProblems } from './mistral-double/schemas.ts'
 import { type Behaviour, DOUBLE_DIMENSIONS, type ModelDouble, startModelDouble } from './model-double.ts'
@@ -126,6 +126,15 @@ describe('a scripted answer', () => {
   ])('%s', async (_, behaviour, choice) => {
     double.script(behaviour)
     expect((await chat(double, { ...inSchema('s'), max_tokens: 10 })).choices).toMatchObject([choice])
+  })
+
+  test('comes in a stream as well: a refusal, and one that is cut by its length', async () => {
+    double.script({ kind: 'refusal', as: 'key' }, { kind: 'length', value: { a: 1 } })
+    const streamed = async () => eventsIn(await (await post(double, CHAT_PATH, { ...hello, stream: true })).text())
+    expect(await streamed()).toContainEqual(
+      expect.objectContaining({ choices: [expect.objectContaining({ delta: { refusal: expect.any(String) } })] }),
+    )
+    expect((await streamed()).at(-2)).toMatchObject({ choices: [{ finish_reason: 'length' }], usage: {} })
   })
 
   test('of the wrong schema parses and does not fit', async () => {

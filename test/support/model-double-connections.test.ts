@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Body, eventsIn, hello, post, two } from './mistral-double/asking.ts'
 import { CHAT_PATH, EMBEDDINGS_PATH, eventProblems } from './mistral-double/schemas.ts'
@@ -146,3 +148,26 @@ describe('the load', () => {
     expect((await post(double, CHAT_PATH, hello)).status).toBe(200)
   })
 })
+
+test('a process that has closed its double ends by itself, although an answer was due in an hour and a beat goes every hour', async () => {
+  const source = `
+    const { startModelDouble } = await import(process.argv[1])
+    const double = await startModelDouble({ keyless: true })
+    double.script({ kind: 'slow_body', beatMs: 3600000 }, { kind: 'usual' })
+    const ask = () => fetch(double.origin + '${CHAT_PATH}', { method: 'POST', body: process.argv[2] }).then((response) => response.text())
+    const slow = ask().catch(() => 'broken off')
+    while (double.load().inFlight < 1) await new Promise(setImmediate)
+    double.answerAfterMs(3600000)
+    const late = ask().catch(() => 'broken off')
+    while (double.load().inFlight < 2) await new Promise(setImmediate)
+    await double.close()
+    console.log(await slow, await late)`
+  const file = new URL('./model-double.ts', import.meta.url).href
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', source, file, JSON.stringify(hello)], {
+    timeout: BOUND_MS,
+  })
+  expect((await run).stdout).toBe('broken off broken off\n')
+})
+
+/** A process that does not end is killed then, and the test fails. */
+const BOUND_MS = 30_000

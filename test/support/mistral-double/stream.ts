@@ -3,7 +3,7 @@ interface Completion {
   id: string
   model: string
   usage: unknown
-  choices: { index: number; message: { content: string | null; tool_calls: unknown[] | null }; finish_reason: string }[]
+  choices: { index: number; message: { content: string | null; tool_calls: unknown[] | null; refusal?: string }; finish_reason: string }[]
 }
 
 export type StreamChunk = Record<string, unknown>
@@ -19,6 +19,7 @@ export function chunksOf(answer: Record<string, unknown>): StreamChunk[] {
   return completion.choices.flatMap(({ index, message, finish_reason }, at) => {
     const deltas: Record<string, unknown>[] = [{ role: 'assistant', content: '' }]
     for (const content of message.content?.match(DELTA) ?? []) deltas.push({ content })
+    if (message.refusal) deltas.push({ refusal: message.refusal })
     const last = message.tool_calls ? { tool_calls: message.tool_calls } : { content: '' }
     const chunks = deltas.map((delta) => chunk(completion, index, delta, null))
     const usage = at === completion.choices.length - 1 ? { usage: completion.usage } : {}
