@@ -10,7 +10,7 @@ const WIRE = new URL('../../../shared/inference/openai-wire.ts', import.meta.url
 
 let double: ModelDouble
 beforeEach(async () => {
-  double = await startModelDouble()
+  double = await startModelDouble({ models: ['m'], keyless: true })
 })
 afterEach(() => double.close())
 
