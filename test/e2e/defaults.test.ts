@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 
 let greffier: Greffier
@@ -27,6 +28,19 @@ test('what an upload does not say is the default of its organisation, and nobody
   expect(await declared(formed.document_id)).toEqual(chosen)
   expect(await declared(elsewhere.document_id)).toEqual({ sensitivity: 'internal', data_classes: ['personal'] })
   expect(await greffier.json('/v1/defaults')).toEqual(chosen)
+})
+
+test('the command line shows the defaults, and changes the one that it is given', async () => {
+  await put({ sensitivity: 'internal', data_classes: ['personal'] })
+  const defaults = async (...options: string[]) => {
+    const { stdout, code } = await runCli(['defaults', '--json', ...options], {
+      env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: greffier.apiKey },
+    })
+    expect(code).toBe(0)
+    return JSON.parse(stdout)
+  }
+  expect(await defaults('--data-classes', 'special,criminal')).toEqual({ sensitivity: 'internal', data_classes: ['special', 'criminal'] })
+  expect(await defaults()).toEqual({ sensitivity: 'internal', data_classes: ['special', 'criminal'] })
 })
 
 test.each([{ sensitivity: 'secret' }, { data_classes: [] }, { data_classes: ['none'], more: 1 }])('%j is no default', async (wrong) => {
