@@ -10,8 +10,11 @@ import { createExtract } from './extract/stage.ts'
 import { createIndex } from './index/stage.ts'
 import { startWorkerLoop } from './loop.ts'
 import type { StageHandlers } from './stage.ts'
+import { createTextRoom } from './text-room.ts'
 
 const DRAIN_MS = 10_000
+/** Of the documents that wait for their model at once: 200 MB of memory, as two bytes a character and the prompts made of them. */
+const TEXT_CHARACTERS_MAX = 50_000_000
 
 export interface Workers {
   /** Active work finishes within the drain time or is handed back. */
@@ -22,7 +25,7 @@ export interface Workers {
 export function startWorkers(platform: Platform): Workers {
   const { log } = platform
   const extractor = createExtractor({ ...EXTRACT_LIMITS, onNotice: (notice) => log.warn({}, notice) })
-  const services = { ...platform, extractor }
+  const services = { ...platform, extractor, room: createTextRoom(TEXT_CHARACTERS_MAX) }
   const handlers: StageHandlers = {
     extract: createExtract(services),
     enrich: createEnrich(services),

@@ -39,6 +39,7 @@ export const ERRORS = {
   MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
   MODEL_BUSY: { status: 503, title: 'The model provider asks to wait', retry: 'later' },
   BUDGET_EXHAUSTED: { status: 429, title: 'The budget of the day for model calls is used up', retry: 'later' },
+  SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used to read documents', retry: 'poison' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
   DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },

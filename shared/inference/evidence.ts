@@ -14,6 +14,13 @@ export function locateInText(text: string, quote: string): { start: number; end:
   return match && { start: match.index, end: match.index + match[0].length, quote: match[0] }
 }
 
+/** The quote where it is claimed to stand, letter by letter; null when it stands elsewhere, or nowhere, or nothing was claimed. */
+export function locateAt(pages: readonly Page[], quote: string, number: number | null, start: number | undefined): Evidence | null {
+  if (number === null || start === undefined || quote === '') return null
+  const page = pages.find((candidate) => candidate.number === number)
+  return page?.text.startsWith(quote, start) ? { page: page.number, start, end: start + quote.length, quote } : null
+}
+
 /** The first page, the preferred one before the others, whose text holds the quote. */
 export function locateInPages(pages: readonly Page[], quote: string, preferredPage?: number): Evidence | null {
   const ordered = [...pages].sort((a, b) => Number(b.number === preferredPage) - Number(a.number === preferredPage) || a.number - b.number)

@@ -121,7 +121,9 @@ async function show<T>(
   run: Run<T>,
 ): Promise<ProviderResult<T> | 'unmaskable'> {
   const { provider, decision, draft } = allowed
-  const reservation = await options.budget.reserve(context.tenant_id, context.tokens, costInAdvance(options, provider, context))
+  // Rules in this process use no tokens of anybody's.
+  const tokens = provider.languageModel ? context.tokens : 0
+  const reservation = await options.budget.reserve(context.tenant_id, tokens, tokens === 0 ? 0 : costInAdvance(options, provider, context))
   const intent = await commitIntent(options, context, draft).catch(async (error: unknown) => {
     await reservation.release()
     throw error

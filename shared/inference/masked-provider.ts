@@ -73,7 +73,8 @@ function masked(provider: Provider, session: MaskingSession, strict: boolean): P
     classify: async (pages, signal) => provider.classify(await maskPages(pages, signal), signal),
     extract: async (pages, request, signal) => {
       const result = await provider.extract(await maskPages(pages, signal), request, signal)
-      return { ...result, value: result.value.map((claim) => unmaskClaim(claim, session)) }
+      const claims = result.value.claims.map((claim) => unmaskClaim(claim, session))
+      return { ...result, value: { ...result.value, claims } }
     },
     embed: async (texts, signal) => provider.embed(await maskAll(texts, signal), signal),
     answer: async (question, passages, signal) => {

@@ -50,8 +50,14 @@ export interface ClaimedField {
   quote: string | null
   page: number | null
   start?: number
-  /** The provider itself saw another place that says otherwise. */
-  conflicting?: boolean
+  /** What the provider itself says against it: another place says otherwise, a checksum fails, or it was only the first of its kind. */
+  doubt?: 'conflicting' | 'unverified'
+}
+
+/** Pages that are not read are those beyond a provider's bounds on one document. */
+export interface Extracted {
+  claims: ClaimedField[]
+  pagesRead: number
 }
 
 export interface ExtractionRequest {
@@ -75,7 +81,7 @@ export interface Provider {
   /** The model of each task; null: it does not do this task. */
   readonly models: Readonly<Record<Task, string | null>>
   classify(pages: readonly Page[], signal: AbortSignal): Promise<ProviderResult<Classification>>
-  extract(pages: readonly Page[], request: ExtractionRequest, signal: AbortSignal): Promise<ProviderResult<ClaimedField[]>>
+  extract(pages: readonly Page[], request: ExtractionRequest, signal: AbortSignal): Promise<ProviderResult<Extracted>>
   /** One unit-length vector per text, in order, all of one dimension. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<ProviderResult<Float32Array[]>>
   answer(question: string, passages: readonly Passage[], signal: AbortSignal): Promise<ProviderResult<AnswerDraft>>

@@ -29,7 +29,7 @@ export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial
       value: { type: 'letter', language: 'de', data_classes: [], data_categories: [], subject_categories: [] },
       facts,
     }),
-    extract: async (pages) => ({ value: [firstWord(pages)], facts }),
+    extract: async (pages) => ({ value: { claims: [firstWord(pages)], pagesRead: pages.length }, facts }),
     embed: async (texts) => ({ value: texts.map(toVector), facts }),
     answer: async () => ({ value: { answer: null, citations: [] }, facts }),
     ...overrides,
