@@ -20,7 +20,7 @@ test('a page that is larger than a window is told twice at each cut, and loses n
   const text = Array.from({ length: 20_000 }, (_, line) => `line ${line}`).join('\n')
   const { windows } = windowsOf([page(1, text)])
   expect(windows.length).toBeGreaterThan(4)
-  for (let line = 0; line < 20_000; line += 7) {
+  for (let line = 0; line < 19_999; line += 7) {
     const whole = `\nline ${line}\n`
     if (line > 0) expect(windows.flat().some((piece) => piece.text.includes(whole))).toBe(true)
   }
