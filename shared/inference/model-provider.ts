@@ -1,7 +1,7 @@
 import { AppError } from '../contracts/errors.ts'
 import type { Page } from '../contracts/extraction.ts'
+import { chatMethods } from './model-chat.ts'
 import { readAnswer, readClaims, readClassification } from './model-output.ts'
-import type { Wire } from './openai-wire.ts'
 import {
   ANSWER_SCHEMA,
   ANSWER_SYSTEM,
@@ -14,6 +14,7 @@ import {
   pagesPrompt,
 } from './prompts.ts'
 import type { CallFacts, ClaimedField, Passage, Provider, Task } from './provider.ts'
+import type { Wire } from './wire.ts'
 
 /** About ten thousand tokens of Latin script: small models attend badly to more. UTF-16 code units. */
 const WINDOW_LENGTH_MAX = 40_000
@@ -38,7 +39,8 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
   return {
     ...identity,
     languageModel: true,
-    endpoints: [wire.endpoint],
+    endpoints: wire.endpoints,
+    ...chatMethods(identity, wire),
 
     async classify(pages, signal) {
       const [window] = windowsOf(pages)

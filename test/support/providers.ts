@@ -31,6 +31,11 @@ export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial
     extract: async (pages) => ({ value: [firstWord(pages)], facts }),
     embed: async (texts) => ({ value: texts.map(toVector), facts }),
     answer: async () => ({ value: { answer: null, citations: [] }, facts }),
+    chat: async () => ({ value: { text: '', toolCalls: [] }, facts }),
+    chatStream: async function* () {
+      yield { kind: 'end', facts }
+    },
+    missing: async () => [],
     ...overrides,
   }
 }
