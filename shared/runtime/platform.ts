@@ -100,6 +100,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       await listener.close()
       await backend.close()
       await search.close()
+      await rules.outbound.close()
       await database.destroy()
     },
   }
