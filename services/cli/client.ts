@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, type Scope } from '../../shared/contracts/access.ts'
 import { CostReport } from '../../shared/contracts/cost.ts'
-import { DocumentList, DocumentStatus, DocumentView, UploadAccepted, type UploadOptions } from '../../shared/contracts/document.ts'
+import {
+  DocumentList,
+  DocumentStatus,
+  DocumentView,
+  UploadAccepted,
+  UploadDefaults,
+  type UploadOptions,
+} from '../../shared/contracts/document.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import type { Connection } from './connection.ts'
@@ -60,6 +67,9 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
     },
     costs: (period: { from?: string | undefined; to?: string | undefined }): Promise<CostReport> =>
       get(http, '/v1/costs', CostReport, period),
+    defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
+    setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
+      http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),
     record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
     erase: (id: string) => http.json({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing),
     search: (query: string, limit: number) =>

@@ -10,6 +10,7 @@ import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
 import { ask } from './commands/ask.ts'
 import { cost } from './commands/cost.ts'
+import { defaults } from './commands/defaults.ts'
 import { demo } from './commands/demo.ts'
 import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
@@ -126,6 +127,16 @@ function assemble(run: Run): Command {
     .option('--from <time>', 'from then on', time)
     .option('--to <time>', 'before then', time)
     .action(({ json, from, to }) => run({ json }, (context) => cost(context, { from, to })))
+  add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
+    .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
+    .option(
+      '--data-classes <list>',
+      `comma separated: ${DataClass.options.join(', ')}`,
+      parseList(z.array(DataClass).min(1), 'not data classes'),
+    )
+    .action(({ json, sensitivity, dataClasses }) =>
+      run({ json }, (context) => defaults(context, { sensitivity, data_classes: dataClasses })),
+    )
   addKeys(program.command('keys').description('API keys'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
   addPolicy(program.command('policy').description('which processor may see which data'), add, run)

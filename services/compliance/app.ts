@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, NewApiKey } from '../../shared/contracts/access.ts'
 import { CostReport } from '../../shared/contracts/cost.ts'
+import { UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
 import { type Database, withTenant } from '../../shared/database/connection.ts'
 import { readCosts } from '../../shared/database/costs.ts'
 import { readRecord } from '../../shared/database/events.ts'
+import type { Tenants } from '../../shared/database/tenants.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
@@ -15,12 +17,13 @@ const Id = z.object({ id: z.uuid() })
 
 interface ComplianceServices {
   database: Database
+  tenants: Tenants
   register: ProcessorRegister
   registerHash: string
 }
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
-export function addCompliance(server: HttpServer, { database, register, registerHash }: ComplianceServices): void {
+export function addCompliance(server: HttpServer, { database, tenants, register, registerHash }: ComplianceServices): void {
   server.get(
     '/v1/documents/:id/record',
     {
@@ -78,6 +81,35 @@ export function addCompliance(server: HttpServer, { database, register, register
   )
 
   const manage = authorize(database, 'keys:manage')
+  server.get(
+    '/v1/defaults',
+    {
+      onRequest: authorize(database, 'documents:read'),
+      schema: {
+        tags: ['documents'],
+        summary: 'What is assumed of a document whose upload does not say',
+        response: { 200: UploadDefaults },
+      },
+    },
+    ({ identity }) => tenants.defaults(identity.tenantId),
+  )
+  server.put(
+    '/v1/defaults',
+    {
+      onRequest: manage,
+      schema: {
+        tags: ['documents'],
+        summary: 'Choose what is assumed of a document whose upload does not say',
+        description: 'Every process knows it within five seconds. Documents that are here already keep what was assumed of them.',
+        body: UploadDefaults,
+        response: { 200: UploadDefaults },
+      },
+    },
+    async ({ identity, body }) => {
+      await tenants.setDefaults(identity.tenantId, body)
+      return body
+    },
+  )
   server.post(
     '/v1/keys',
     {

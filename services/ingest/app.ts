@@ -3,7 +3,7 @@ import type { MultipartFile } from '@fastify/multipart'
 import multipart from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { UploadAccepted } from '../../shared/contracts/document.ts'
+import { UploadAccepted, type UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError, type ErrorCode } from '../../shared/contracts/errors.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
@@ -53,7 +53,8 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
       },
     },
     async (request, reply) => {
-      const incoming = request.isMultipart() ? await fromForm(request) : fromBody(request)
+      const defaults = await services.tenants.defaults(request.identity.tenantId)
+      const incoming = request.isMultipart() ? await fromForm(request, defaults) : fromBody(request, defaults)
       try {
         const accepted = await upload({
           tenantId: request.identity.tenantId,
@@ -69,8 +70,8 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
   )
 }
 
-function fromBody(request: FastifyRequest) {
-  const parameters = parseUploadOptions(request.query, undefined)
+function fromBody(request: FastifyRequest, defaults: UploadDefaults) {
+  const parameters = parseUploadOptions(request.query, undefined, defaults)
   const { file_name } = parameters
   const contentType = request.headers['content-type']
   return {
@@ -81,7 +82,7 @@ function fromBody(request: FastifyRequest) {
 }
 
 /** The file streams while it arrives; fields after it are read when its bytes are stored. */
-async function fromForm(request: FastifyRequest) {
+async function fromForm(request: FastifyRequest, defaults: UploadDefaults) {
   const parts = request.parts()[Symbol.asyncIterator]()
   const fields: Record<string, unknown> = { ...(request.query as object) }
   const file = await nextFile(parts, fields)
@@ -91,7 +92,7 @@ async function fromForm(request: FastifyRequest) {
     hints: { fileName: file.filename, contentType: file.mimetype },
     options: async () => {
       if (await nextFile(parts, fields)) throw new AppError('INVALID_REQUEST', 'one file a request')
-      return parseUploadOptions(fields, file.filename === '' ? undefined : file.filename)
+      return parseUploadOptions(fields, file.filename === '' ? undefined : file.filename, defaults)
     },
   }
 }

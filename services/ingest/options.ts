@@ -1,25 +1,29 @@
 import { z } from 'zod'
-import { UploadOptions } from '../../shared/contracts/document.ts'
+import { type UploadDefaults, UploadOptions } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
 
 /** The options as text, the form that a query string and a multipart form share. Unknown names are refused. */
 export const UploadParameters = z.strictObject({
   file_name: z.string().optional(),
-  sensitivity: z.string().optional().describe('public, internal (default), confidential or special'),
-  data_classes: z.string().optional().describe('comma separated: none, personal (default), special, criminal'),
+  sensitivity: z
+    .string()
+    .optional()
+    .describe('public, internal, confidential or special; else the default of the organisation (GET /v1/defaults)'),
+  data_classes: z.string().optional().describe('comma separated: none, personal, special, criminal; else the default of the organisation'),
   purpose: z.string().optional().describe('why the document is processed, for example invoice_processing'),
   on_duplicate: z.string().optional().describe('return (default), version or new'),
   metadata: z.string().optional().describe('a JSON object of strings; stored encrypted with the document'),
 })
 export type UploadParameters = z.infer<typeof UploadParameters>
 
-/** Throws INVALID_REQUEST that names each bad field; values are not repeated, since metadata may name people. */
-export function parseUploadOptions(parameters: unknown, fileName: string | undefined): UploadOptions {
+/** `defaults` are the organisation's. Throws INVALID_REQUEST that names each bad field; values are not repeated, since metadata may name people. */
+export function parseUploadOptions(parameters: unknown, fileName: string | undefined, defaults: UploadDefaults): UploadOptions {
   const given = check(UploadParameters, parameters)
   return check(UploadOptions, {
     ...given,
     file_name: given.file_name ?? fileName,
-    data_classes: given.data_classes?.split(',').map((name) => name.trim()),
+    sensitivity: given.sensitivity ?? defaults.sensitivity,
+    data_classes: given.data_classes?.split(',').map((name) => name.trim()) ?? defaults.data_classes,
     metadata: given.metadata === undefined ? undefined : parseJson(given.metadata),
   })
 }

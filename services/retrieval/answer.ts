@@ -1,8 +1,10 @@
 import { AppError } from '../../shared/contracts/errors.ts'
 import type { Answer, AnswerRequest, Citation } from '../../shared/contracts/retrieval.ts'
+import { detectLanguage } from '../../shared/inference/builtin/language.ts'
 import { locateInText } from '../../shared/inference/evidence.ts'
 import type { CallSubject, ModelGateway, ProviderIdentity } from '../../shared/inference/gateway.ts'
 import type { ClaimedCitation } from '../../shared/inference/provider.ts'
+import { estimateTokens } from '../../shared/inference/token-estimate.ts'
 import { type Candidate, findPassages, QUESTION_SUBJECT, type SearchServices } from './search.ts'
 
 /** Passages that a provider sees for one question. */
@@ -38,7 +40,15 @@ async function answerOnce(services: AnswerServices, tenantId: string, request: A
   const passages = await findPassages(services, { tenantId, query: question, limit: PASSAGES_MAX, document_ids, step: 'answer', signal })
   if (passages.length === 0) return abstain(question, undefined)
   const { value: draft, provider } = await services.gateway.call(
-    { tenant_id: tenantId, task: 'answer', step: 'answer', subjects: [QUESTION_SUBJECT, ...passages.map(subjectOf)], signal },
+    {
+      tenant_id: tenantId,
+      task: 'answer',
+      step: 'answer',
+      subjects: [QUESTION_SUBJECT, ...passages.map(subjectOf)],
+      tokens: estimateTokens([question, ...passages.map((passage) => passage.text)]),
+      language: detectLanguage(question),
+      signal,
+    },
     (chosen, callSignal) =>
       chosen.answer(
         question,

@@ -54,12 +54,13 @@ export const QUESTION_SUBJECT: CallSubject = {
 export async function findPassages(services: SearchServices, query: Query): Promise<Candidate[]> {
   const { database, tenants, embedder, search } = services
   const { tenantId } = query
-  const context = { tenant_id: tenantId, step: query.step, subjects: [QUESTION_SUBJECT], signal: query.signal }
+  const language = detectLanguage(query.query)
+  const context = { tenant_id: tenantId, step: query.step, subjects: [QUESTION_SUBJECT], language, signal: query.signal }
   const vector = await embedder.embedQuestion(context, query.query)
   const candidates = await search.query({
     tenant_id: tenantId,
     vector,
-    tokens: tokenHasher((await tenants.keys(tenantId)).tokens)(tokenize(query.query, detectLanguage(query.query))),
+    tokens: tokenHasher((await tenants.keys(tenantId)).tokens)(tokenize(query.query, language)),
     limit: Math.max(query.limit * CANDIDATES_PER_HIT, CANDIDATES_MIN),
     document_ids: query.document_ids,
   })

@@ -23,10 +23,16 @@ export type OnDuplicate = z.infer<typeof OnDuplicate>
 
 const METADATA_KEYS_MAX = 32
 
-/** What an upload may say beside its bytes. Metadata may name people: it is stored encrypted under the document's key, and only there. */
-export const UploadOptions = z.strictObject({
+/** What is assumed of a document whose upload does not say. An organisation may choose its own; these are Greffier's. */
+export const UploadDefaults = z.strictObject({
   sensitivity: Sensitivity.default('internal'),
   data_classes: z.array(DataClass).min(1).max(4).default(['personal']),
+})
+export type UploadDefaults = z.infer<typeof UploadDefaults>
+
+/** What an upload may say beside its bytes. Metadata may name people: it is stored encrypted under the document's key, and only there. */
+export const UploadOptions = z.strictObject({
+  ...UploadDefaults.shape,
   purpose: Purpose.default('document_processing'),
   on_duplicate: OnDuplicate.default('return'),
   file_name: z.string().min(1).max(255).optional(),

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { DataCategory, SubjectCategory } from './classification.ts'
 import { Cost } from './cost.ts'
 import { Sensitivity } from './document.ts'
+import { MaskKind } from './masking.ts'
 
 /**
  * One processing operation (GDPR Art. 5(2), Art. 30; AI Act Art. 12): a leaf of the tenant's log. It holds no direct identifier:
@@ -28,6 +30,9 @@ export const ProcessingEvent = z.strictObject({
   /** Art. 9 and Art. 10. Null where the operation concerns no single document. */
   special: z.boolean().nullable(),
   criminal: z.boolean().nullable(),
+  /** What the data says of whom, as far as it is known when the event is written (Art. 30(1)(c)). */
+  data_categories: z.array(DataCategory).default([]),
+  subject_categories: z.array(SubjectCategory).default([]),
   provenance: z.enum(['provided', 'observed', 'derived']).nullable(),
   recipient: z.strictObject({ processor: z.string(), endpoint: z.string(), region: z.string(), register_hash: z.string() }).nullable(),
   policy: z
@@ -45,12 +50,25 @@ export const ProcessingEvent = z.strictObject({
       returned: z.string().nullable(),
       language_model: z.boolean(),
       tokens_in: z.int().nullable(),
+      /** Of `tokens_in`, those that the provider read from its cache. */
+      tokens_cached: z.int().nullable().default(null),
       tokens_out: z.int().nullable(),
       provider_request_id: z.string().nullable(),
+      /** SHA-256 of the schema that the answer had to fit; null where there is none. */
+      schema_hash: z.string().nullable().default(null),
       /** Null: nobody knows its price. `rate_micro_eur`: millionths of a euro for one unit of the price's currency. */
       cost: Cost.nullable(),
     })
     .nullable(),
+  /** What was replaced before the call (Art. 5(1)(c), 32): how many of each kind the text held, and how many were found in what was sent. */
+  minimisation: z
+    .strictObject({
+      before: z.partialRecord(MaskKind, z.int()),
+      after: z.partialRecord(MaskKind, z.int()),
+      method: z.literal('placeholders'),
+    })
+    .nullable()
+    .default(null),
   ai_generated: z.boolean(),
   hits: z.array(z.strictObject({ doc_ref: z.uuid(), revision: z.int(), page: z.int() })),
   /** Per store: what an erasure removed and what its probe found afterwards. */

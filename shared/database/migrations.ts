@@ -261,4 +261,9 @@ const MIGRATIONS = [
   `,
   // Locking a row asks for this; the sweeper changes nothing in it.
   `GRANT UPDATE (registered_at) ON artifacts TO ${SYSTEM_ROLE}`,
+  // What an organisation assumes of documents whose upload does not say.
+  `
+  ALTER TABLE tenants ADD COLUMN default_sensitivity text, ADD COLUMN default_data_classes text[];
+  GRANT UPDATE (default_sensitivity, default_data_classes) ON tenants TO ${APP_ROLE};
+  `,
 ] as const

@@ -18,7 +18,15 @@ interface Owned {
 
 /** Columns named `sealed` are encrypted under the document's own key (shared/blobs/keys.ts); nothing else here holds content or names. */
 export interface Tables {
-  tenants: { id: string; name: string; wrapped_key: Buffer; embedder: string | null; created_at: Timestamp }
+  tenants: {
+    id: string
+    name: string
+    wrapped_key: Buffer
+    embedder: string | null
+    default_sensitivity: ColumnType<Sensitivity | null, Sensitivity | undefined>
+    default_data_classes: ColumnType<DataClass[] | null, DataClass[] | undefined>
+    created_at: Timestamp
+  }
   api_keys: {
     id: string
     tenant_id: string

@@ -1,4 +1,5 @@
 import { deriveKey, newKey, unwrapKey, wrapKey } from '../blobs/keys.ts'
+import { UploadDefaults } from '../contracts/document.ts'
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import { type Database, type Tx, withSystem, withTenant } from './connection.ts'
@@ -23,12 +24,18 @@ export interface Tenants {
   embedder(tenantId: string): Promise<string | null>
   /** The embedder that the tenant's vectors belong to; `wanted` becomes it when there is none yet. */
   bindEmbedder(tenantId: string, wanted: string): Promise<string>
+  /** What is assumed of documents whose upload does not say; what another process changed is seen within DEFAULTS_MS. */
+  defaults(tenantId: string): Promise<UploadDefaults>
+  setDefaults(tenantId: string, defaults: UploadDefaults): Promise<void>
 }
+
+const DEFAULTS_MS = 5_000
 
 /** Root keys are stored wrapped by the master key and cached for the life of the process: a tenant's key is never destroyed while it runs, and its embedder never changed. */
 export function createTenants(database: Database, masterKey: Buffer): Tenants {
   const cache = new Map<string, TenantKeys>()
   const embedders = new Map<string, string>()
+  const defaults = new Map<string, { value: UploadDefaults; untilMs: number }>()
   return {
     keys: async (tenantId) => {
       const cached = cache.get(tenantId)
@@ -59,6 +66,24 @@ export function createTenants(database: Database, masterKey: Buffer): Tenants {
       )
       return row?.embedder ?? null
     },
+    defaults: async (tenantId) => {
+      const known = defaults.get(tenantId)
+      if (known && performance.now() < known.untilMs) return known.value
+      const value = await readDefaults(database, tenantId)
+      defaults.set(tenantId, { value, untilMs: performance.now() + DEFAULTS_MS })
+      return value
+    },
+    setDefaults: async (tenantId, value) => {
+      const { sensitivity, data_classes } = value
+      await withTenant(database, tenantId, (tx) =>
+        tx
+          .updateTable('tenants')
+          .set({ default_sensitivity: sensitivity, default_data_classes: data_classes })
+          .where('id', '=', tenantId)
+          .execute(),
+      )
+      defaults.delete(tenantId)
+    },
     bindEmbedder: async (tenantId, wanted) => {
       const known = embedders.get(tenantId)
       if (known !== undefined) return known
@@ -71,4 +96,14 @@ export function createTenants(database: Database, masterKey: Buffer): Tenants {
       return bound
     },
   }
+}
+
+async function readDefaults(database: Database, tenantId: string): Promise<UploadDefaults> {
+  const row = await withTenant(database, tenantId, (tx) =>
+    tx.selectFrom('tenants').select(['default_sensitivity', 'default_data_classes']).where('id', '=', tenantId).executeTakeFirst(),
+  )
+  return UploadDefaults.parse({
+    ...(row?.default_sensitivity && { sensitivity: row.default_sensitivity }),
+    ...(row?.default_data_classes && { data_classes: row.default_data_classes }),
+  })
 }

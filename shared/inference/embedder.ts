@@ -2,18 +2,21 @@ import { AppError } from '../contracts/errors.ts'
 import type { Tenants } from '../database/tenants.ts'
 import type { CallContext, ModelGateway } from './gateway.ts'
 import type { Provider } from './provider.ts'
+import { estimateTokens } from './token-estimate.ts'
 
 /** Texts of one call; a provider splits them further as its own limits ask. */
 const BATCH_TEXTS = 256
 
+type EmbedContext = Omit<CallContext, 'task' | 'only' | 'tokens'>
+
 export interface Embedder {
   /** One vector per text in order, or null where the policy keeps this data from the tenant's embedder: it is then found by its tokens alone. */
-  embed(context: Omit<CallContext, 'task' | 'only'>, texts: readonly string[]): Promise<Float32Array[] | null>
+  embed(context: EmbedContext, texts: readonly string[]): Promise<Float32Array[] | null>
   /**
    * The vector of a question, or null where there is nothing to compare it with or no way to make it: no document was embedded yet, the policy keeps
    * questions from the embedder, or it is not configured or does not answer. The question is then asked by its tokens alone.
    */
-  embedQuestion(context: Omit<CallContext, 'task' | 'only'>, text: string): Promise<Float32Array | null>
+  embedQuestion(context: EmbedContext, text: string): Promise<Float32Array | null>
 }
 
 /**
@@ -28,8 +31,9 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
       for (let start = 0; start < texts.length; start += BATCH_TEXTS) {
         const batch = texts.slice(start, start + BATCH_TEXTS)
         try {
-          const { value } = await gateway.call({ ...context, task: 'embed', only: bound }, (provider, signal) =>
-            provider.embed(batch, signal),
+          const { value } = await gateway.call(
+            { ...context, task: 'embed', only: bound, tokens: estimateTokens(batch) },
+            (provider, signal) => provider.embed(batch, signal),
           )
           vectors.push(...value)
         } catch (error) {
@@ -44,8 +48,9 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
       const provider = gateway.order.embed.find((candidate) => nameOf(candidate) === bound)
       if (!provider) return null
       try {
-        const { value } = await gateway.call({ ...context, task: 'embed', only: provider.processor }, (chosen, signal) =>
-          chosen.embed([text], signal),
+        const { value } = await gateway.call(
+          { ...context, task: 'embed', only: provider.processor, tokens: estimateTokens([text]) },
+          (chosen, signal) => chosen.embed([text], signal),
         )
         return value[0] ?? null
       } catch (error) {

@@ -1,14 +1,17 @@
-import type { Cost } from '../contracts/cost.ts'
+import type { DataCategory, SubjectCategory } from '../contracts/classification.ts'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { AppError, errorCode } from '../contracts/errors.ts'
-import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import type { EventDraft } from '../contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
-import { byStrictness, classesOf, type Decision, evaluate } from '../policy/evaluate.ts'
+import { byStrictness, type Decision, evaluate, together } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
+import type { Budget } from './budget.ts'
+import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
+import { type Masking, maskCall } from './masked-provider.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
@@ -19,6 +22,8 @@ export interface CallSubject {
   sensitivity: Sensitivity
   data_classes: readonly DataClass[]
   purpose: string
+  data_categories?: readonly DataCategory[]
+  subject_categories?: readonly SubjectCategory[]
 }
 
 export interface CallContext {
@@ -26,6 +31,12 @@ export interface CallContext {
   task: Task
   step: string
   subjects: readonly CallSubject[]
+  /** What the call will probably use, both ways: the day's budget holds it until the call has ended. */
+  tokens: number
+  /** ISO 639-1, or null: masking reads names, dates and addresses by it. */
+  language: string | null
+  /** Of the schema that the answer has to fit. */
+  schema_hash?: string
   signal: AbortSignal
   /** Only this processor may be used: the embedder that a tenant is bound to. */
   only?: string
@@ -43,15 +54,18 @@ export interface GatewayResult<T> {
   facts: CallFacts
 }
 
+/** What a call does with the provider that it is given. */
+export type Run<T> = (provider: Provider, signal: AbortSignal) => Promise<ProviderResult<T>>
+
 export interface ModelGateway {
   /** For each task its providers in the configured order. */
   readonly order: Readonly<Record<Task, readonly ProviderIdentity[]>>
   /**
-   * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, calls, and
-   * completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a subject was erased
-   * before the intent, else what the provider throws.
+   * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, masks what the rule
+   * says, calls, and completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a
+   * subject was erased before the intent, BUDGET_EXHAUSTED when the tenant has used up its day, else what the provider throws.
    */
-  call<T>(context: CallContext, run: (provider: Provider, signal: AbortSignal) => Promise<ProviderResult<T>>): Promise<GatewayResult<T>>
+  call<T>(context: CallContext, run: Run<T>): Promise<GatewayResult<T>>
 }
 
 export interface GatewayOptions {
@@ -64,55 +78,26 @@ export interface GatewayOptions {
   prices: PriceList
   /** What the operator says of servers whose entries ask for it; without it their facts are unknown. */
   declarations: Declarations
+  masking: Masking
+  budget: Budget
 }
 
 export function createGateway(options: GatewayOptions): ModelGateway {
-  const { database, order } = options
-  const write = (context: CallContext, draft: EventDraft, closes: string | null = null) =>
-    withTenant(database, context.tenant_id, (tx) => appendEvent(tx, context.tenant_id, draft, closes))
-
-  const choose = async (context: CallContext) => {
-    for (const provider of order[context.task]) {
-      if (context.only !== undefined && provider.processor !== context.only) continue
-      const decision = decide(options, provider, context)
-      const draft = describe(options, provider, decision, context)
-      if (decision.outcome === 'allowed') return { provider, draft }
-      await write(context, { ...draft, phase: 'refused', ai_generated: false })
-    }
-    throw new AppError('POLICY_REFUSED', `no configured provider may ${context.task} this data under policy ${options.policy.name}`)
-  }
-
   return {
-    order: mapTasks((task) => order[task].map(identityOf)),
+    order: mapTasks((task) => options.order[task].map(identityOf)),
     call: async (context, run) => {
-      const { provider, draft } = await choose(context)
-      const intent = await withTenant(database, context.tenant_id, async (tx) => {
-        await assertNoneErased(tx, context.subjects)
-        return appendEvent(tx, context.tenant_id, { ...draft, phase: 'intent' })
-      })
-      const startedAt = performance.now()
-      const elapsed = () => Math.round(performance.now() - startedAt)
-      let result: Awaited<ReturnType<typeof run>>
-      try {
-        result = await run(provider, context.signal)
-      } catch (error) {
-        await write(
-          context,
-          { ...draft, ai_generated: false, phase: 'completed', result: 'failed', error_code: errorCode(error), duration_ms: elapsed() },
-          intent,
-        )
-        throw error
+      for (const provider of options.order[context.task]) {
+        if (context.only !== undefined && provider.processor !== context.only) continue
+        const decision = decide(options, provider, context)
+        const draft = describeCall(options, provider, decision, context)
+        if (decision.outcome === 'refused') {
+          await write(options, context, { ...draft, phase: 'refused', ai_generated: false })
+          continue
+        }
+        const result = await show(options, context, { provider, decision, draft }, run)
+        if (result !== 'unmaskable') return { ...result, provider: identityOf(provider) }
       }
-      const completed = {
-        ...draft,
-        recipient: draft.recipient ? { ...draft.recipient, endpoint: result.facts.endpoint } : null,
-        model: reported(draft.model, result.facts, costOf(options.prices, pricedCall(provider, context, result.facts))),
-        phase: 'completed',
-        result: 'ok',
-        duration_ms: elapsed(),
-      } as const
-      await write(context, completed, intent)
-      return { value: result.value, provider: identityOf(provider), facts: result.facts }
+      throw new AppError('POLICY_REFUSED', `no configured provider may ${context.task} this data under policy ${options.policy.name}`)
     },
   }
 }
@@ -122,93 +107,105 @@ export function mapTasks<T>(make: (task: Task) => T): Record<Task, T> {
   return Object.fromEntries(TASKS.map((task) => [task, make(task)])) as Record<Task, T>
 }
 
-function identityOf({ processor, languageModel, models }: Provider): ProviderIdentity {
-  return { processor, languageModel, models }
+interface Allowed {
+  provider: Provider
+  decision: Decision
+  draft: CallDraft
+}
+
+/** Intent, call, completion. `unmaskable`: nothing was sent, because what the rule wants masked could not be. */
+async function show<T>(
+  options: GatewayOptions,
+  context: CallContext,
+  allowed: Allowed,
+  run: Run<T>,
+): Promise<ProviderResult<T> | 'unmaskable'> {
+  const { provider, decision, draft } = allowed
+  const reservation = await options.budget.reserve(context.tenant_id, context.tokens, costInAdvance(options, provider, context))
+  const intent = await commitIntent(options, context, draft).catch(async (error: unknown) => {
+    await reservation.release()
+    throw error
+  })
+  const startedAt = performance.now()
+  const masked = maskCall(options.masking, provider, decision.mask, context)
+  const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) =>
+    write(
+      options,
+      context,
+      { ...draft, minimisation: masked.minimisation(), duration_ms: Math.round(performance.now() - startedAt), ...outcome },
+      intent,
+    )
+  let result: ProviderResult<T>
+  try {
+    result = await run(masked.provider, context.signal)
+  } catch (error) {
+    const code = errorCode(error)
+    const unmaskable = code === 'POLICY_REFUSED'
+    // An answer that was no good has been paid for: how much it was, nobody said, so what was reserved stays.
+    if (code !== 'MODEL_OUTPUT_INVALID') await reservation.release()
+    await close({
+      ai_generated: false,
+      phase: unmaskable ? 'refused' : 'completed',
+      result: unmaskable ? null : 'failed',
+      error_code: code,
+    })
+    if (unmaskable) return 'unmaskable'
+    throw error
+  }
+  const cost = costOf(options.prices, pricedCall(provider, context.task, result.facts))
+  await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
+  await close({ ...describeAnswer(draft, result.facts, cost), phase: 'completed', result: 'ok' })
+  return result
+}
+
+function commitIntent({ database }: GatewayOptions, context: CallContext, draft: CallDraft): Promise<string> {
+  return withTenant(database, context.tenant_id, async (tx) => {
+    await assertNoneErased(tx, context)
+    return appendEvent(tx, context.tenant_id, { ...draft, phase: 'intent' })
+  })
 }
 
 /** Between reading a document and calling there is time for its erasure, and after its tombstone nobody else is shown it any more. */
-async function assertNoneErased(tx: Tx, subjects: readonly CallSubject[]): Promise<void> {
+async function assertNoneErased(tx: Tx, { subjects }: CallContext): Promise<void> {
   const ids = subjects.flatMap((subject) => subject.document_id ?? [])
   if (ids.length === 0) return
   const erased = await tx.selectFrom('documents').select('id').where('id', 'in', ids).where('erased_at', 'is not', null).executeTakeFirst()
   if (erased) throw new AppError('DOCUMENT_ERASED')
 }
 
+function write({ database }: GatewayOptions, context: CallContext, draft: EventDraft, closes: string | null = null): Promise<string> {
+  return withTenant(database, context.tenant_id, (tx) => appendEvent(tx, context.tenant_id, draft, closes))
+}
+
 /** A call is allowed when the policy allows it for each document in it, at each address that may take it. The answer is the first refusal, else what was decided on the strictest data. */
 function decide(options: GatewayOptions, provider: Provider, context: CallContext): Decision {
-  const { processor, region } = provider
-  const recipients = provider.endpoints.map((endpoint) =>
-    recipientOf(options.register, { processor, endpoint, region }, options.declarations),
-  )
+  const { processor, region, endpoints } = provider
+  const recipients = endpoints.map((endpoint) => recipientOf(options.register, { processor, endpoint, region }, options.declarations))
+  const { task, tenant_id } = context
   const day = new Date().toISOString().slice(0, 10)
   const decisions = [...context.subjects]
     .sort(byStrictness)
-    .flatMap((subject) =>
-      recipients.map((recipient) =>
-        evaluate(options.policy, recipient, { ...subject, task: context.task, tenant_id: context.tenant_id, day }),
-      ),
-    )
-  const none: Decision = { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }] }
-  return decisions.find((decision) => decision.outcome === 'refused') ?? decisions[0] ?? none
+    .flatMap((subject) => recipients.map((recipient) => evaluate(options.policy, recipient, { ...subject, task, tenant_id, day })))
+  const [strictest] = decisions
+  if (!strictest) return { outcome: 'refused', rule: null, failed: [{ requirement: 'subjects', found: 'none' }], mask: [] }
+  return together(decisions, strictest)
 }
-
-function describe(options: GatewayOptions, provider: Provider, decision: Decision, context: CallContext): Omit<EventDraft, 'phase'> {
-  const documents = context.subjects.filter((subject) => subject.document_id !== null)
-  const question = context.subjects.find((subject) => subject.document_id === null)
-  const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
-  return {
-    operation: context.task === 'embed' ? 'Derive' : 'Infer',
-    step: context.step,
-    doc_ref: single?.document_id ?? null,
-    revision: single?.revision ?? null,
-    // A question is what the call is for; the documents in it have their own purpose on their own record.
-    purpose: (question ?? single)?.purpose ?? null,
-    sensitivity: single?.sensitivity ?? null,
-    special: single ? classesOf(single).includes('special') : null,
-    criminal: single ? classesOf(single).includes('criminal') : null,
-    provenance: 'derived',
-    recipient: {
-      processor: provider.processor,
-      endpoint: provider.endpoints.join(' '),
-      region: provider.region,
-      register_hash: options.registerHash,
-    },
-    policy: { hash: options.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
-    model: {
-      task: context.task,
-      requested: provider.models[context.task] ?? '',
-      returned: null,
-      language_model: provider.languageModel,
-      tokens_in: null,
-      tokens_out: null,
-      provider_request_id: null,
-      cost: null,
-    },
-    ai_generated: provider.languageModel && context.task !== 'embed',
-    hits: single
-      ? []
-      : documents.flatMap((subject) =>
-          subject.document_id === null ? [] : [{ doc_ref: subject.document_id, revision: subject.revision ?? 1, page: subject.page ?? 1 }],
-        ),
-  }
-}
-
-/** What a model's name or a request's id looks like. The record keeps what a provider says for ever: its words must not bring text into it. */
-const NAME = /^[\w./][\w.:/@+-]{0,127}$/
 
 /** By the name that was asked for: an alias is what a price list names. */
-function pricedCall({ processor, region, models }: Provider, { task }: CallContext, { tokensIn, tokensOut }: CallFacts): PricedCall {
-  return { processor, region, model: models[task] ?? '', tokens_in: tokensIn, tokens_out: tokensOut }
+function pricedCall(
+  { processor, region, models }: Provider,
+  task: Task,
+  facts: Pick<CallFacts, 'tokensIn' | 'tokensCached' | 'tokensOut'>,
+): PricedCall {
+  const { tokensIn, tokensCached, tokensOut } = facts
+  return { processor, region, model: models[task] ?? '', tokens_in: tokensIn, tokens_cached: tokensCached, tokens_out: tokensOut }
 }
 
-function reported(model: ProcessingEvent['model'] | undefined, facts: CallFacts, cost: Cost | null): ProcessingEvent['model'] {
-  if (!model) return null
-  return {
-    ...model,
-    returned: NAME.test(facts.modelReturned) ? facts.modelReturned : 'not stated',
-    tokens_in: facts.tokensIn,
-    tokens_out: facts.tokensOut,
-    provider_request_id: facts.requestId !== null && NAME.test(facts.requestId) ? facts.requestId : null,
-    cost,
-  }
+/** As if all of it came out of the model, which is the dearest. */
+function costInAdvance(options: GatewayOptions, provider: Provider, { task, tokens }: CallContext): number {
+  return costOf(options.prices, pricedCall(provider, task, { tokensIn: 0, tokensCached: 0, tokensOut: tokens }))?.micro_eur ?? 0
+}
+
+function identityOf({ processor, languageModel, models }: Provider): ProviderIdentity {
+  return { processor, languageModel, models }
 }

@@ -1,4 +1,5 @@
 import type { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
+import type { MaskKind } from '../contracts/masking.ts'
 import { isWithin, type Policy, type PolicyTask, type Require, type Rule } from './policy.ts'
 import type { Recipient } from './recipient.ts'
 import { type Processor, reachOn, subprocessorsOn } from './register.ts'
@@ -19,6 +20,8 @@ export interface Decision {
   outcome: 'allowed' | 'refused'
   rule: string | null
   failed: { requirement: string; found: string }[]
+  /** What has to be masked before the call: all that the deciding rules ask for, each kind once. Empty where nothing is handed to anybody. */
+  mask: readonly MaskKind[]
 }
 
 const STRICTEST_FIRST: readonly DataClass[] = ['special', 'criminal', 'personal', 'none']
@@ -33,11 +36,15 @@ export function evaluate(policy: Policy, recipient: Recipient, request: PolicyRe
   const { processor } = recipient
   if (processor === null) return refused(null, [{ requirement: 'processor in the register', found: `no entry ${recipient.key}` }])
   const decisions = classesOf(request).map((dataClass) => decide(policy, { ...recipient, processor }, request, dataClass))
-  return (
-    decisions.find((decision) => decision.outcome === 'refused') ??
-    decisions[0] ??
-    refused(null, [{ requirement: 'data class of the document', found: 'none given' }])
-  )
+  const [strictest] = decisions
+  if (!strictest) return refused(null, [{ requirement: 'data class of the document', found: 'none given' }])
+  return together(decisions, strictest)
+}
+
+/** Several decisions about one call: the first refusal, else `first` with the masks of all. */
+export function together(decisions: readonly Decision[], first: Decision): Decision {
+  const refusal = decisions.find((decision) => decision.outcome === 'refused')
+  return refusal ?? { ...first, mask: [...new Set(decisions.flatMap(({ mask }) => mask))] }
 }
 
 /** How data is declared. */
@@ -67,11 +74,12 @@ function decide(policy: Policy, recipient: KnownRecipient, request: PolicyReques
   if (!rule) return refused(null, [{ requirement: `a rule for ${dataClass} data`, found: 'none' }])
   if (!rule.allow) return refused(rule.name, [])
   const failed = unmet(rule.require, recipient, request.day)
-  return failed.length === 0 ? { outcome: 'allowed', rule: rule.name, failed } : refused(rule.name, failed)
+  if (failed.length > 0) return refused(rule.name, failed)
+  return { outcome: 'allowed', rule: rule.name, failed, mask: recipient.processor.deployment === 'in_process' ? [] : rule.mask }
 }
 
 function refused(rule: string | null, failed: Decision['failed']): Decision {
-  return { outcome: 'refused', rule, failed }
+  return { outcome: 'refused', rule, failed, mask: [] }
 }
 
 function speaksOf({ when }: Rule, request: PolicyRequest, dataClass: DataClass): boolean {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
+import { MaskKind } from '../contracts/masking.ts'
 import { Country, Deployment, ReachGrade, TrainingUse } from './register.ts'
 
 /** What a model is asked to do with the data; `TASKS` of shared/inference/provider.ts, which this pure folder may not import (a test compares them). */
@@ -71,7 +72,13 @@ export const Rule = z
     name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a short lower-case name such as personal-data-in-the-eea'),
     when: When.default({}),
     require: Require.default({}),
+    /** What is replaced by placeholders before the data goes to a recipient; nothing is masked for a processor that runs in this process. */
+    mask: z.array(MaskKind).max(MaskKind.options.length).default([]),
     allow: z.boolean(),
+  })
+  .refine((rule) => rule.allow || rule.mask.length === 0, {
+    path: ['mask'],
+    message: 'a rule that refuses sends nothing that could be masked',
   })
   .refine((rule) => rule.allow || Object.keys(rule.require).length === 0, {
     path: ['require'],

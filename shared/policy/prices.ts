@@ -42,6 +42,8 @@ export interface PricedCall {
   region: string
   model: string
   tokens_in: number
+  /** Of `tokens_in`, those read from a cache. */
+  tokens_cached: number
   tokens_out: number
 }
 

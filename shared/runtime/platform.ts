@@ -8,6 +8,7 @@ import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
 import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
+import { UNLIMITED } from '../inference/budget.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
@@ -75,7 +76,16 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     ? createQdrantSearch({ url: config.QDRANT_URL, apiKey: config.QDRANT_API_KEY })
     : createSqliteSearch({ path: join(config.DATA_DIR, 'search.sqlite') })
   const tenants = createTenants(database, masterKey)
-  const gateway = createGateway({ database, ...rules })
+  const gateway = createGateway({
+    database,
+    ...rules,
+    budget: UNLIMITED,
+    masking: {
+      open: () => {
+        throw new Error('to come')
+      },
+    },
+  })
   return {
     database,
     listener,

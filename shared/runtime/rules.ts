@@ -10,7 +10,8 @@ import type { Config } from './config.ts'
 import { loadPolicy, loadPrices, loadRegister } from './policy-files.ts'
 import { createOrder, operatorDeclarations } from './providers.ts'
 
-export interface LoadedRules extends Omit<GatewayOptions, 'database'> {
+/** What the configuration alone decides; the platform adds what needs a connection. */
+export interface DecidedRules extends Omit<GatewayOptions, 'database' | 'masking' | 'budget'> {
   /** The providers' way out, to be closed with them. */
   outbound: Outbound
 }
@@ -19,7 +20,7 @@ export interface LoadedRules extends Omit<GatewayOptions, 'database'> {
  * Everything that decides who may be called, as the configuration names it: register, policy, prices, declaration and providers. Throws PolicyFileError,
  * ConfigError. `around` goes around each request of a provider, `onRateLimits` hears what they say of their limits.
  */
-export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {}): LoadedRules {
+export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {}): DecidedRules {
   const rules = read(config)
   const order = createOrder(config, rules.register, { ...hooks, fetch: (...request) => outbound.fetch(...request) })
   const outbound = createOutbound({

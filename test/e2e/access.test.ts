@@ -28,6 +28,8 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/documents/:id/record', 'records:read'],
   ['GET', '/v1/processors', 'records:read'],
   ['GET', '/v1/costs', 'records:read'],
+  ['GET', '/v1/defaults', 'documents:read'],
+  ['PUT', '/v1/defaults', 'keys:manage', { sensitivity: 'internal', data_classes: ['personal'] }],
   ['POST', '/v1/search', 'search', { query: 'xylophone contract' }],
   ['POST', '/v1/answers', 'search', { question: 'When does the xylophone contract end?' }],
   ['POST', '/v1/keys', 'keys:manage', { name: 'x', scopes: ['search'] }],

@@ -216,6 +216,7 @@ describe('what describes the service', () => {
       'DELETE /v1/documents/{id}',
       'DELETE /v1/keys/{id}',
       'GET /v1/costs',
+      'GET /v1/defaults',
       'GET /v1/documents',
       'GET /v1/documents/{id}',
       'GET /v1/documents/{id}/content',
@@ -229,6 +230,7 @@ describe('what describes the service', () => {
       'POST /v1/documents/{id}/reprocess',
       'POST /v1/keys',
       'POST /v1/search',
+      'PUT /v1/defaults',
     ])
   })
 

@@ -104,7 +104,15 @@ test('what the gateway shows of its providers, and what it returns of one, can n
     purpose: 'test',
   } as const
   const { provider } = await gateway.call(
-    { tenant_id: bench.tenantId, task: 'answer', step: 'answer', subjects: [subject], signal: new AbortController().signal },
+    {
+      tenant_id: bench.tenantId,
+      task: 'answer',
+      step: 'answer',
+      tokens: 0,
+      language: null,
+      subjects: [subject],
+      signal: new AbortController().signal,
+    },
     (chosen, signal) => chosen.answer('?', [], signal),
   )
   for (const shown of [...Object.values(gateway.order).flat(), provider]) {

@@ -1,5 +1,6 @@
 import type { Page } from '../../shared/contracts/extraction.ts'
 import type { Database } from '../../shared/database/connection.ts'
+import { UNLIMITED } from '../../shared/inference/budget.ts'
 import { createGateway, type ModelGateway, mapTasks } from '../../shared/inference/gateway.ts'
 import type { ClaimedField, Provider } from '../../shared/inference/provider.ts'
 import { Policy } from '../../shared/policy/policy.ts'
@@ -40,6 +41,13 @@ export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial
   }
 }
 
+/** Where no rule masks, nobody opens it. */
+const NO_MASKING = {
+  open: () => {
+    throw new Error('nothing is to be masked here')
+  },
+}
+
 export const REGISTER_HASH = 'hash of the register'
 export const POLICY_HASH = 'hash of the policy'
 
@@ -62,6 +70,8 @@ export function testGateway(database: Database, providers: readonly Provider[]):
     policyHash: POLICY_HASH,
     prices: PRICES,
     declarations: {},
+    masking: NO_MASKING,
+    budget: UNLIMITED,
   })
 }
 

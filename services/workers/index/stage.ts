@@ -32,7 +32,10 @@ export function createIndex(services: IndexServices): StageHandler {
     const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
     const chunks = chunkPages(key.document_id, key.revision, pages)
     const texts = textsOf(pages, chunks)
-    const vectors = await embedder.embed({ tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], signal }, texts)
+    const vectors = await embedder.embed(
+      { tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], language: document.language, signal },
+      texts,
+    )
     const points: Point[] = []
     const hashTokens = tokenHasher(tenantKeys.tokens)
     for (const [at, chunk] of chunks.entries()) {

@@ -302,9 +302,9 @@ function startPipeline(store: SearchStore = search): HandQueue {
   const model = (processor: 'inside' | 'outside') => {
     const fake = fakeProvider(processor)
     return fakeProvider(processor, {
-      enrich: async (pages, signal) => {
+      extract: async (pages, request, signal) => {
         await passing('model')
-        return fake.enrich(pages, signal)
+        return fake.extract(pages, request, signal)
       },
       embed: async (texts, signal) => {
         await passing('embedder')

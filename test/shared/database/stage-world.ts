@@ -13,7 +13,7 @@ import type { Stage } from '../../../shared/contracts/jobs.ts'
 import { forgetArtifact, registerArtifact } from '../../../shared/database/artifacts.ts'
 import { acceptDocument, addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import type { DueJob } from '../../../shared/database/outbox.ts'
-import type { ModelGateway } from '../../../shared/inference/gateway.ts'
+import { type ModelGateway, mapTasks } from '../../../shared/inference/gateway.ts'
 import { dispatchOnce } from '../../../shared/queue/dispatcher.ts'
 import { sweepOnce } from '../../../shared/queue/sweeper.ts'
 import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
@@ -206,7 +206,7 @@ const PAGE = { number: 1, method: 'plain', text: 'Hello.', reason: null } as con
 const EMPTY_PAGE = { number: 1, method: 'no_text', text: '', reason: 'empty' } as const
 const EMBEDDER = { embed: async () => null, embedQuestion: async () => null }
 const GATEWAY: ModelGateway = {
-  providers: [],
+  order: mapTasks(() => []),
   call: async (context, run) => {
     const provider = fakeProvider('inside')
     return { ...(await run(provider, context.signal)), provider }

@@ -41,7 +41,7 @@ test('a tenant stays with its embedder when another is configured before it', as
 test('when a tenant’s embedder, or its model, is no longer configured, nothing is embedded by another', async () => {
   const tenantId = await bench.tenants.create('left')
   await embed([fakeProvider('inside')], tenantId)
-  const renamed = fakeProvider('inside', { models: { chat: 'inside-chat', embed: 'another model' } })
+  const renamed = fakeProvider('inside', { models: { ...fakeProvider('inside').models, embed: 'another model' } })
   for (const provider of [renamed, fakeProvider('outside')])
     await expect(embed([provider], tenantId)).rejects.toMatchObject({ code: 'EMBEDDER_MISMATCH' })
 })
@@ -67,7 +67,10 @@ test('a thousand texts come back as a thousand vectors in their order, over seve
     embed: async (texts) => {
       sizes.push(texts.length)
       const value = texts.map((text) => Float32Array.of(Number(text)))
-      return { value, facts: { modelReturned: 'counting', tokensIn: 0, tokensOut: 0, requestId: null } }
+      return {
+        value,
+        facts: { endpoint: 'in-process', modelReturned: 'counting', tokensIn: 0, tokensCached: 0, tokensOut: 0, requestId: null },
+      }
     },
   })
   const texts = Array.from({ length: 1_000 }, (_, at) => String(at))
@@ -115,5 +118,5 @@ function context(tenant_id: string, dataClass: 'none' | 'personal' = 'personal')
     data_classes: [dataClass],
     purpose: 'test',
   }
-  return { tenant_id, step: 'index', subjects: [subject], signal: new AbortController().signal }
+  return { tenant_id, step: 'index', language: null, subjects: [subject], signal: new AbortController().signal }
 }

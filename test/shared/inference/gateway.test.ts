@@ -5,10 +5,14 @@ import { newId } from '../../../shared/contracts/ids.ts'
 import { readCosts } from '../../../shared/database/costs.ts'
 import { buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
+import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import type { Provider, Task } from '../../../shared/inference/provider.ts'
 import { fakeProvider, POLICY_HASH, REGISTER_HASH, testGateway } from '../../support/providers.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+const NO_TEXT = { tokens: 0, language: null }
+const REQUEST = { schema: schemaFor('letter'), language: null }
 
 let bench: Workbench
 
@@ -21,14 +25,14 @@ test('the intent is committed before the provider is called, and closed when the
   const subject = subjectOf(['personal'])
   let seen: { phase: string; open: boolean }[] = []
   const watching = fakeProvider('inside', {
-    enrich: async (pages, signal) => {
+    extract: async (pages, request, signal) => {
       // Over another connection: what is not committed cannot be seen there.
       seen = await bench.query(
         `SELECT e.phase, o.event_id IS NOT NULL AS open FROM greffier.events e LEFT JOIN greffier.open_intents o ON o.event_id = e.id
          WHERE e.document_ids @> ARRAY[$1::uuid]`,
         [subject.document_id],
       )
-      return fakeProvider('inside').enrich(pages, signal)
+      return fakeProvider('inside').extract(pages, request, signal)
     },
   })
   const result = await enrich([watching], [subject])
@@ -174,7 +178,7 @@ describe('a provider that fails', () => {
     ['INTERNAL where it is not ours, and none of its words', new Error('Anna Müller is not valid JSON'), 'INTERNAL'],
   ])('closes the intent as failed with %s, and the caller gets the error', async (_what, error, code) => {
     const subject = subjectOf(['personal'])
-    const failing = fakeProvider('inside', { enrich: () => Promise.reject(error) })
+    const failing = fakeProvider('inside', { extract: () => Promise.reject(error) })
     await expect(enrich([failing], [subject])).rejects.toBe(error)
     const events = await record(subject)
     expect(events).toMatchObject([{ phase: 'intent' }, { phase: 'completed', result: 'failed', error_code: code }])
@@ -184,7 +188,7 @@ describe('a provider that fails', () => {
   })
 
   test('is not replaced by the next: the data has been shown, and a second recipient is the caller’s to decide', async () => {
-    const failing = fakeProvider('outside', { enrich: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
+    const failing = fakeProvider('outside', { extract: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
     await expect(enrich([failing, uncallable('inside')], [subjectOf(['none'])])).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
   })
 })
@@ -198,10 +202,11 @@ test('when the intent cannot be committed, no byte leaves', async () => {
         tenant_id: unknownTenant,
         task: 'extract',
         step: 'enrich',
+        ...NO_TEXT,
         subjects: [subjectOf(['personal'])],
         signal: new AbortController().signal,
       },
-      (provider, signal) => provider.enrich([], signal),
+      (provider, signal) => provider.extract([], REQUEST, signal),
     ),
   ).rejects.toMatchObject({ code: '23503' })
 })
@@ -219,10 +224,17 @@ test('the signal of the caller is the provider’s', async () => {
   const gateway = testGateway(bench.database, [fakeProvider('inside')])
   let given: AbortSignal | undefined
   await gateway.call(
-    { tenant_id: bench.tenantId, task: 'extract', step: 'enrich', subjects: [subjectOf(['personal'])], signal: stopping.signal },
+    {
+      tenant_id: bench.tenantId,
+      task: 'extract',
+      step: 'enrich',
+      subjects: [subjectOf(['personal'])],
+      ...NO_TEXT,
+      signal: stopping.signal,
+    },
     (provider, signal) => {
       given = signal
-      return provider.enrich([], signal)
+      return provider.extract([], REQUEST, signal)
     },
   )
   stopping.abort()
@@ -238,7 +250,7 @@ function uncallable(processor: 'inside' | 'outside'): Provider {
   const never = () => {
     throw new Error(`${processor} was called`)
   }
-  return fakeProvider(processor, { enrich: never, embed: never, answer: never })
+  return fakeProvider(processor, { classify: never, extract: never, embed: never, answer: never })
 }
 
 function enrich(providers: Provider[], subjects: CallSubject[]) {
@@ -251,11 +263,13 @@ function call(gateway: ModelGateway, subjects: CallSubject[], task: Task, only?:
       tenant_id: bench.tenantId,
       task,
       step: task,
+      tokens: 0,
+      language: null,
       subjects,
       signal: new AbortController().signal,
       ...(only === undefined ? {} : { only }),
     },
-    (provider, signal) => provider.enrich([], signal),
+    (provider, signal) => provider.extract([], REQUEST, signal),
   )
 }
 

@@ -11,7 +11,7 @@ const never = new AbortController().signal
 
 let double: ModelDouble
 beforeEach(async () => {
-  double = await startModelDouble()
+  double = await startModelDouble({ models: ['m'], keyless: true })
 })
 afterEach(() => double.close())
 

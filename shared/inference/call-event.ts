@@ -1,0 +1,79 @@
+import type { Cost } from '../contracts/cost.ts'
+import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import { classesOf, type Decision } from '../policy/evaluate.ts'
+import type { CallContext } from './gateway.ts'
+import type { CallFacts, Provider } from './provider.ts'
+
+/** What a call's events have in common: whom it was to reach, by which rule, with what of which documents. */
+export type CallDraft = Omit<EventDraft, 'phase'>
+
+interface Hashes {
+  registerHash: string
+  policyHash: string
+}
+
+export function describeCall(hashes: Hashes, provider: Provider, decision: Decision, context: CallContext): CallDraft {
+  const documents = context.subjects.filter((subject) => subject.document_id !== null)
+  const question = context.subjects.find((subject) => subject.document_id === null)
+  const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
+  const { processor, endpoints, region, models, languageModel } = provider
+  return {
+    operation: context.task === 'embed' ? 'Derive' : 'Infer',
+    step: context.step,
+    doc_ref: single?.document_id ?? null,
+    revision: single?.revision ?? null,
+    // A question is what the call is for; the documents in it have their own purpose on their own record.
+    purpose: (question ?? single)?.purpose ?? null,
+    sensitivity: single?.sensitivity ?? null,
+    special: single ? classesOf(single).includes('special') : null,
+    criminal: single ? classesOf(single).includes('criminal') : null,
+    data_categories: [...(single?.data_categories ?? [])],
+    subject_categories: [...(single?.subject_categories ?? [])],
+    provenance: 'derived',
+    // Which of several servers takes the call is known when it has ended.
+    recipient: { processor, endpoint: endpoints.join(' '), region, register_hash: hashes.registerHash },
+    policy: { hash: hashes.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
+    model: {
+      task: context.task,
+      requested: models[context.task] ?? '',
+      returned: null,
+      language_model: languageModel,
+      tokens_in: null,
+      tokens_cached: null,
+      tokens_out: null,
+      provider_request_id: null,
+      schema_hash: context.schema_hash ?? null,
+      cost: null,
+    },
+    ai_generated: languageModel && context.task !== 'embed',
+    hits: single
+      ? []
+      : documents.flatMap((subject) =>
+          subject.document_id === null ? [] : [{ doc_ref: subject.document_id, revision: subject.revision ?? 1, page: subject.page ?? 1 }],
+        ),
+  }
+}
+
+/** The same after an answer: who gave it, with which model, for how much. */
+export function describeAnswer(draft: CallDraft, facts: CallFacts, cost: Cost | null): CallDraft {
+  return {
+    ...draft,
+    recipient: draft.recipient ? { ...draft.recipient, endpoint: facts.endpoint } : null,
+    model: draft.model ? reported(draft.model, facts, cost) : null,
+  }
+}
+
+/** What a model's name or a request's id looks like. The record keeps what a provider says for ever: its words must not bring text into it. */
+const NAME = /^[\w./][\w.:/@+-]{0,127}$/
+
+function reported(model: NonNullable<ProcessingEvent['model']>, facts: CallFacts, cost: Cost | null): ProcessingEvent['model'] {
+  return {
+    ...model,
+    returned: NAME.test(facts.modelReturned) ? facts.modelReturned : 'not stated',
+    tokens_in: facts.tokensIn,
+    tokens_cached: facts.tokensCached,
+    tokens_out: facts.tokensOut,
+    provider_request_id: facts.requestId !== null && NAME.test(facts.requestId) ? facts.requestId : null,
+    cost,
+  }
+}

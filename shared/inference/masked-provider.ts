@@ -1,0 +1,105 @@
+import type { Page } from '../contracts/extraction.ts'
+import type { MaskKind } from '../contracts/masking.ts'
+import type { ProcessingEvent } from '../contracts/record.ts'
+import { classesOf } from '../policy/evaluate.ts'
+import type { CallContext } from './gateway.ts'
+import { maskedChat } from './masked-chat.ts'
+import type { ClaimedField, Provider, ProviderResult } from './provider.ts'
+
+/** Counts by kind. */
+type Counts = Partial<Record<MaskKind, number>>
+
+/** What was replaced in the texts of one call; only this process ever knows by what. */
+export interface MaskingSession {
+  mask(text: string, signal: AbortSignal): Promise<string>
+  /** Puts back what stood there, as it was spelled; a placeholder that it did not give stays. */
+  unmask(text: string): string
+  /** Throws POLICY_REFUSED when something that was to be masked is still found; `strict` also where a kind has nobody who recognises it. */
+  assertMasked(options: { strict: boolean }): void
+  counts(): { before: Counts; after: Counts }
+}
+
+export interface Masking {
+  open(kinds: readonly MaskKind[], language: string | null): MaskingSession
+}
+
+export interface MaskedCall {
+  provider: Provider
+  /** For the record; null where nothing had to be masked. */
+  minimisation(): ProcessingEvent['minimisation']
+}
+
+/**
+ * The provider as a call may use it: what goes in is masked, what comes out is unmasked, and with special or criminal data nothing goes in that the
+ * finders still see something in (GDPR Art. 5(1)(c), 32). Throws POLICY_REFUSED then, MASKING_UNAVAILABLE when a recogniser does not answer.
+ */
+export function maskCall(
+  masking: Masking,
+  provider: Provider,
+  kinds: readonly MaskKind[],
+  { subjects, language }: CallContext,
+): MaskedCall {
+  if (kinds.length === 0) return { provider, minimisation: () => null }
+  const session = masking.open(kinds, language)
+  const strict = subjects.some((subject) => classesOf(subject).some((dataClass) => dataClass === 'special' || dataClass === 'criminal'))
+  return {
+    provider: masked(provider, session, strict),
+    minimisation: () => ({ ...session.counts(), method: 'placeholders' }),
+  }
+}
+
+function masked(provider: Provider, session: MaskingSession, strict: boolean): Provider {
+  const maskAll = async (texts: readonly string[], signal: AbortSignal): Promise<string[]> => {
+    const covered: string[] = []
+    // One after the other: numbers of placeholders follow the order of the texts.
+    for (const text of texts) covered.push(await session.mask(text, signal))
+    session.assertMasked({ strict })
+    return covered
+  }
+  const maskPages = async (pages: readonly Page[], signal: AbortSignal): Promise<Page[]> => {
+    const texts = await maskAll(
+      pages.map((page) => page.text),
+      signal,
+    )
+    return pages.map((page, at) => (page.method === 'no_text' ? page : { ...page, text: texts[at] ?? '' }))
+  }
+  const { processor, languageModel, endpoints, region, models } = provider
+  // One by one: a method that nobody masks must not compile.
+  return {
+    processor,
+    languageModel,
+    endpoints,
+    region,
+    models,
+    classify: async (pages, signal) => provider.classify(await maskPages(pages, signal), signal),
+    extract: async (pages, request, signal) => {
+      const result = await provider.extract(await maskPages(pages, signal), request, signal)
+      return { ...result, value: result.value.map((claim) => unmaskClaim(claim, session)) }
+    },
+    embed: async (texts, signal) => provider.embed(await maskAll(texts, signal), signal),
+    answer: async (question, passages, signal) => {
+      const [asked = '', ...texts] = await maskAll([question, ...passages.map((passage) => passage.text)], signal)
+      const covered = passages.map((passage, at) => ({ ...passage, text: texts[at] ?? '' }))
+      return unmaskAnswer(await provider.answer(asked, covered, signal), session)
+    },
+    ...maskedChat(provider, { maskAll, unmask: (text) => session.unmask(text) }),
+    // It shows the provider nothing.
+    missing: (signal, tasks) => provider.missing(signal, tasks),
+  }
+}
+
+/** Where it starts in the masked text says nothing about the page. */
+function unmaskClaim({ start: _start, ...claim }: ClaimedField, session: MaskingSession): ClaimedField {
+  return { ...claim, value: session.unmask(claim.value), quote: claim.quote === null ? null : session.unmask(claim.quote) }
+}
+
+function unmaskAnswer(result: Awaited<ReturnType<Provider['answer']>>, session: MaskingSession): typeof result {
+  const { answer, citations } = result.value
+  return {
+    ...result,
+    value: {
+      answer: answer === null ? null : session.unmask(answer),
+      citations: citations.map((citation) => ({ ...citation, quote: session.unmask(citation.quote) })),
+    },
+  } satisfies ProviderResult<unknown>
+}
