@@ -1,7 +1,7 @@
 // A worker process that always has more calls to make than slots. Arguments: PROVIDER_URL, then postgres SERVICE_URL | redis URL
 import { AppError } from '../shared/contracts/errors.ts'
 import { openDatabase } from '../shared/database/connection.ts'
-import { statusError } from '../shared/inference/wire-error.ts'
+import { refusalError } from '../shared/inference/wire-error.ts'
 import { attempt } from '../shared/limits/attempts.ts'
 import { createGate } from '../shared/limits/gate.ts'
 import { createPostgresLimits } from '../shared/limits/postgres.ts'
@@ -35,11 +35,5 @@ async function callForEver(): Promise<never> {
 async function call(signal: AbortSignal): Promise<void> {
   const response = await fetch(provider, { method: 'POST', body: '{}', signal })
   await response.text()
-  if (response.status === 429) throw busy(response.headers)
-  if (!response.ok) throw statusError(response.status, response.headers)
-}
-
-function busy(headers: Headers): AppError {
-  const { retryAfterSeconds } = statusError(429, headers)
-  return new AppError('MODEL_BUSY', 'HTTP 429', retryAfterSeconds === undefined ? {} : { retryAfterSeconds })
+  if (!response.ok) throw refusalError({ status: response.status, headers: response.headers, words: '' }, '')
 }

@@ -265,6 +265,7 @@ const MIGRATIONS = [
   `
   ALTER TABLE tenants ADD COLUMN default_sensitivity text, ADD COLUMN default_data_classes text[];
   GRANT UPDATE (default_sensitivity, default_data_classes) ON tenants TO ${APP_ROLE};
+  `,
   // What all processes know together of model endpoints, and what each tenant has spent of its day (shared/limits).
   `
   CREATE TABLE endpoint_limits (endpoint text PRIMARY KEY, version bigint NOT NULL, state text NOT NULL);

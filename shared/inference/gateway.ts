@@ -4,12 +4,12 @@ import { AppError, errorCode } from '../contracts/errors.ts'
 import type { EventDraft } from '../contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
+import type { DayBudget } from '../limits/day-budget.ts'
 import { byStrictness, type Decision, evaluate, together } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
-import type { Budget } from './budget.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
 import { type Masking, maskCall } from './masked-provider.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
@@ -79,7 +79,7 @@ export interface GatewayOptions {
   /** What the operator says of servers whose entries ask for it; without it their facts are unknown. */
   declarations: Declarations
   masking: Masking
-  budget: Budget
+  budget: DayBudget
 }
 
 export function createGateway(options: GatewayOptions): ModelGateway {

@@ -3,6 +3,7 @@ import type { MaskKind } from '../contracts/masking.ts'
 import type { ProcessingEvent } from '../contracts/record.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { CallContext } from './gateway.ts'
+import { maskedChat } from './masked-chat.ts'
 import type { ClaimedField, Provider, ProviderResult } from './provider.ts'
 
 /** Counts by kind. */
@@ -82,6 +83,9 @@ function masked(provider: Provider, session: MaskingSession, strict: boolean): P
       const covered = passages.map((passage, at) => ({ ...passage, text: texts[at] ?? '' }))
       return unmaskAnswer(await provider.answer(asked, covered, signal), session)
     },
+    ...maskedChat(provider, { maskAll, unmask: (text) => session.unmask(text) }),
+    // It shows the provider nothing.
+    missing: (signal, tasks) => provider.missing(signal, tasks),
   }
 }
 

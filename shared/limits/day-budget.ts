@@ -15,8 +15,12 @@ export interface HeldBudget {
   release(): Promise<void>
 }
 
+/** Where nothing is bounded. */
+export const UNLIMITED: DayBudget = { reserve: async () => ({ settle: async () => undefined, release: async () => undefined }) }
+
 /** The same bounds for each tenant; null: none. A call that is settled after midnight counts for the day on which it began. */
 export function createDayBudget(budgets: Budgets, bounds: { tokensMax: number | null; microEurMax: number | null }): DayBudget {
+  if (bounds.tokensMax === null && bounds.microEurMax === null) return UNLIMITED
   return {
     reserve: async (tenantId, tokens, microEur) => {
       const nowMs = Date.now()

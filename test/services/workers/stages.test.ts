@@ -9,6 +9,7 @@ import type { Extractor } from '../../../services/workers/extract/extractor.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
+import { createTextRoom } from '../../../services/workers/text-room.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import { JOBS, type Stage } from '../../../shared/contracts/jobs.ts'
@@ -323,6 +324,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     search: held,
     extractor: byHand,
     passPoint: NO_FAULTS,
+    room: createTextRoom(1_000_000),
   }
   const made = handQueue()
   startWorkerLoop({

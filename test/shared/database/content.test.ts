@@ -19,7 +19,12 @@ const PAGES: Page[] = [
   { number: 2, method: 'no_text', text: '', reason: 'empty' },
 ]
 const FIELDS: Record<string, Field> = {
-  party_1: { value: MARKER, status: 'verified', evidence: [{ page: 1, start: 4, end: 4 + MARKER.length, quote: MARKER }] },
+  party_1: {
+    value: MARKER,
+    status: 'verified',
+    evidence: [{ page: 1, start: 4, end: 4 + MARKER.length, quote: MARKER }],
+    checks: ['disagrees'],
+  },
 }
 
 let bench: Workbench

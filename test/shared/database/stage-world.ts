@@ -6,6 +6,7 @@ import { createErase } from '../../../services/workers/erase/stage.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
+import { createTextRoom } from '../../../services/workers/text-room.ts'
 import { hmac } from '../../../shared/blobs/keys.ts'
 import { type OnDuplicate, UploadOptions } from '../../../shared/contracts/document.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
@@ -94,6 +95,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
       extractor,
       gateway: GATEWAY,
       embedder: EMBEDDER,
+      room: createTextRoom(1_000_000),
       passPoint: NO_FAULTS,
     }
     const queue = handQueue()
