@@ -158,10 +158,24 @@ test('a stream that nobody reads on ends at the total deadline too', async () =>
   expect((await failure(stream.next())).detail).toBe('no complete response within 200 ms')
 })
 
-test('who stops reading stops the server', async () => {
+test.each<[string, (onGone: () => void) => ReturnType<typeof sendEvents>]>([
+  ['that goes on', (onGone) => trickle(`data: ${JSON.stringify(chunk({ content: 'on ' }))}\n\n`, 'text/event-stream', onGone)],
+  [
+    'that is silent',
+    (onGone) => (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(`data: ${JSON.stringify(chunk({ content: 'on ' }))}\n\n`)
+      response.on('close', onGone)
+    },
+  ],
+])('who stops reading stops a server %s', async (_, handler) => {
   let gone = false
-  server.answerWith(trickle(`data: ${JSON.stringify(chunk({ content: 'on ' }))}\n\n`, 'text/event-stream', () => (gone = true)))
-  for await (const delta of wire().chatStream(HELLO)) if (delta.kind === 'text') break
+  server.answerWith(
+    handler(() => {
+      gone = true
+    }),
+  )
+  for await (const delta of wire({ timeoutMs: 3_600_000 }).chatStream(HELLO)) if (delta.kind === 'text') break
   await expect.poll(() => gone).toBe(true)
 })
 
