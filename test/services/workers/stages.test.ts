@@ -75,6 +75,8 @@ test('redelivering each stage’s job leaves the same rows, the same points and 
     'extract completed',
     'enrich intent',
     'enrich completed',
+    'enrich intent',
+    'enrich completed',
     'enrich completed',
     'index intent',
     'index completed',

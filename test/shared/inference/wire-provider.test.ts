@@ -131,18 +131,24 @@ describe.each(Object.entries(PROVIDERS))('%s', (processor, create) => {
     expect((await askError()).retryAfterSeconds).toBe(17)
   })
 
-  test.each<[string, Behaviour, string]>([
-    ['a connection that breaks', { kind: 'reset' }, 'MODEL_UNAVAILABLE'],
-    ['a body that is not JSON', { kind: 'invalid_json' }, 'MODEL_OUTPUT_INVALID'],
-    ['a body of another shape', { kind: 'change', change: () => ({ choices: [] }) }, 'MODEL_OUTPUT_INVALID'],
-    ['content that is not JSON', { kind: 'content', content: SECRET_TEXT }, 'MODEL_OUTPUT_INVALID'],
-    ['JSON of another shape', { kind: 'json', value: { [SECRET_TEXT]: 1 } }, 'MODEL_OUTPUT_INVALID'],
-    ['an answer cut by its length, although it parses', { kind: 'length', value: { answer: null, citations: [] } }, 'MODEL_OUTPUT_INVALID'],
-    ['a filtered answer', { kind: 'content', content: '{}', finishReason: 'content_filter' }, 'MODEL_REFUSED'],
-  ])('%s is a typed error', async (_, behaviour, code) => {
-    double.script(behaviour)
+  // An answer that is no good is asked for once more.
+  test.each<[string, Behaviour, string, number]>([
+    ['a connection that breaks', { kind: 'reset' }, 'MODEL_UNAVAILABLE', 1],
+    ['a body that is not JSON', { kind: 'invalid_json' }, 'MODEL_OUTPUT_INVALID', 2],
+    ['a body of another shape', { kind: 'change', change: () => ({ choices: [] }) }, 'MODEL_OUTPUT_INVALID', 2],
+    ['content that is not JSON', { kind: 'content', content: SECRET_TEXT }, 'MODEL_OUTPUT_INVALID', 2],
+    ['JSON of another shape', { kind: 'json', value: { [SECRET_TEXT]: 1 } }, 'MODEL_OUTPUT_INVALID', 2],
+    [
+      'an answer cut by its length, although it parses',
+      { kind: 'length', value: { answer: null, citations: [] } },
+      'MODEL_OUTPUT_INVALID',
+      1,
+    ],
+    ['a filtered answer', { kind: 'content', content: '{}', finishReason: 'content_filter' }, 'MODEL_REFUSED', 1],
+  ])('%s is a typed error', async (_, behaviour, code, requests) => {
+    double.script(...Array.from({ length: requests }, () => behaviour))
     expect((await askError()).code).toBe(code)
-    expect(double.requests).toHaveLength(1)
+    expect(double.requests).toHaveLength(requests)
   })
 
   test.each<Behaviour['kind']>(['hang', 'slow_body'])('%s ends at the total deadline', async (kind) => {
@@ -182,12 +188,17 @@ describe.each(Object.entries(PROVIDERS))('%s', (processor, create) => {
       { kind: 'invalid_json' },
       { kind: 'reset' },
     ]
+    // Once more where the answer was no good: to be repaired.
+    const repaired = new Set(['content', 'json', 'invalid_json'])
+    let asked = 0
     for (const behaviour of behaviours) {
-      double.script(behaviour)
+      const times = repaired.has(behaviour.kind) && !('finishReason' in behaviour) ? [behaviour, behaviour] : [behaviour]
+      asked += times.length
+      double.script(...times)
       const told = inspect(await askError(), { depth: null, showHidden: true })
       expect(told).not.toMatch(/sk-never|Anna|Muster|florins/)
     }
-    expect(double.requests).toHaveLength(behaviours.length)
+    expect(double.requests).toHaveLength(asked)
   })
 
   test('a server that refuses json_schema gets json_object with the schema in the prompt, and is not asked again', async () => {
