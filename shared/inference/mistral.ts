@@ -13,13 +13,15 @@ const BASE_URLS: Readonly<Record<string, string>> = {
 }
 
 /** Its API refuses keys that it does not know, `stream_options` among them: it counts the tokens of a stream unasked. */
-const MISTRAL: Dialect = { cacheKey: true, streamOptions: false, unknownModel: () => 'the server has no such model' }
+const MISTRAL: Omit<Dialect, 'cacheKey'> = { streamOptions: false, unknownModel: () => 'the server has no such model' }
 
 export interface MistralOptions extends WireWiring {
   apiKey: string
   /** `eu`, `global` or `us`; another one only with a `baseUrl`. */
   region: string
   models: Provider['models']
+  /** Sends `prompt_cache_key`, by which the server may keep what a prompt begins with for the next one. */
+  promptCache?: boolean
   /** Another address, such as a proxy: no policy allows it unless the register names it. */
   baseUrl?: string
   timeoutMs?: number
@@ -34,8 +36,8 @@ const TIMEOUT_MS = 60_000
 
 /** Mistral AI's own API (La Plateforme). Throws AppError INVALID_REQUEST for a key or address that can't be sent. */
 export function createMistralProvider(options: MistralOptions): MistralProvider {
-  const { apiKey, region, models, baseUrl = BASE_URLS[region] ?? '', timeoutMs = TIMEOUT_MS, ...wiring } = options
-  const wire = createWire({ ...wiring, baseUrls: [baseUrl], apiKey, timeoutMs, dialect: MISTRAL })
+  const { apiKey, region, models, baseUrl = BASE_URLS[region] ?? '', timeoutMs = TIMEOUT_MS, promptCache = false, ...wiring } = options
+  const wire = createWire({ ...wiring, baseUrls: [baseUrl], apiKey, timeoutMs, dialect: { ...MISTRAL, cacheKey: promptCache } })
   const identity = { processor: 'mistral', region, models }
   return {
     ...createModelProvider(identity, wire),

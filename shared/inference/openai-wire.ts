@@ -115,7 +115,10 @@ function createRequest(members: readonly Replica[], { around = (_endpoint, signa
     return replicas.run(
       (replica) => {
         status = null
-        return around(replica.endpoint, signal, call(replica), model)
+        return around(replica.endpoint, signal, call(replica), model).catch((error: unknown) => {
+          // Whoever waits for a turn hears the caller's reason, whatever that is.
+          throw error instanceof AppError || !signal.aborted ? error : wireError(error, signal, '')
+        })
       },
       (error) => verdictOn(error, status, signal.aborted, deadline),
     )

@@ -40,6 +40,11 @@ export function sumFacts(before: CallFacts, last: CallFacts): CallFacts {
   }
 }
 
+/** The answer ended because it was too long, or for any other reason but that it was complete. */
+export function isCut(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'MODEL_OUTPUT_INVALID' && error.detail?.startsWith('finish_reason') === true
+}
+
 type Invalid = { kind: 'invalid'; error: AppError }
 
 async function answered(
@@ -61,7 +66,6 @@ function attempt<T>(read: () => T): { kind: 'value'; value: T } | Invalid {
 }
 
 function repairable(error: unknown): Invalid {
-  if (error instanceof AppError && error.code === 'MODEL_OUTPUT_INVALID' && !error.detail?.startsWith('finish_reason'))
-    return { kind: 'invalid', error }
+  if (error instanceof AppError && error.code === 'MODEL_OUTPUT_INVALID' && !isCut(error)) return { kind: 'invalid', error }
   throw error
 }

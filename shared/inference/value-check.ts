@@ -22,7 +22,9 @@ export function checkValue(expected: ExpectedValue, value: string, quote: string
   if (!page) return 'absent'
   switch (expected) {
     case 'date':
-      return stated(dates(page).includes(value) || (isDate(value) && spelled(quote, value)))
+      if (dates(page).includes(value)) return 'stated'
+      if (!spelled(quote, value)) return 'absent'
+      return isDate(value) ? 'stated' : 'implausible'
     case 'amount':
     case 'quantity':
     case 'number':
@@ -70,9 +72,14 @@ function checksum(found: readonly { valid: boolean }[]): ValueCheck {
   return found.some((identifier) => identifier.valid) ? 'stated' : 'contradicted'
 }
 
+/** A real day: the 30th of February is one in March to Date.parse. */
 function isDate(value: string): boolean {
-  return /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value))
+  const day = new Date(`${value}T00:00:00Z`)
+  return DAY.test(value) && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value)
 }
+
+/** Of the years in which documents are dated, and people born. */
+const DAY = /^(?:19|20)\d\d-\d\d-\d\d$/
 
 /** Any reading of the date: which one is right was for the model to tell from the whole document. */
 function dates(page: ReadPage): string[] {

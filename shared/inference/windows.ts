@@ -19,6 +19,34 @@ const OVERLAP_LENGTH = 1_000
 /** About 1,300 full pages. What follows is not read, and the result says so: this bounds what one document can cost. */
 const WINDOWS_MAX = 100
 
+/** What is shorter is not halved: a model that runs out of room over so little is not going to end. UTF-16 code units. */
+const HALVED_LENGTH_MIN = 8_000
+
+/**
+ * A window in two, with an overlap at a line end near its middle, for a model whose answer was cut: dense tables need more words to tell than they have. Null
+ * for one that is too short.
+ */
+export function halve(window: readonly PagePiece[]): [PagePiece[], PagePiece[]] | null {
+  const length = window.reduce((sum, { text }) => sum + text.length, 0)
+  if (length < HALVED_LENGTH_MIN) return null
+  const first: PagePiece[] = []
+  const second: PagePiece[] = []
+  let before = 0
+  for (const { number, text } of window) {
+    const middle = length / 2 - before
+    before += text.length
+    if (text.length <= middle) first.push({ number, text })
+    else if (middle <= 0) second.push({ number, text })
+    else {
+      const at = text.indexOf('\n', middle)
+      const end = at < 0 || at - middle > OVERLAP_LENGTH ? Math.ceil(middle) : at
+      first.push({ number, text: text.slice(0, end) })
+      second.push({ number, text: text.slice(Math.max(0, end - OVERLAP_LENGTH)) })
+    }
+  }
+  return [first, second]
+}
+
 /** Pages in order, as many as fit together; a page that is larger than a window is cut, with an overlap. Pages without text are in none. */
 export function windowsOf(pages: readonly Page[]): Windows {
   const windows: PagePiece[][] = []

@@ -62,6 +62,7 @@ const Environment = z.object({
   MISTRAL_REGION: z.enum(['eu', 'global', 'us']).default('eu'),
   MISTRAL_MODEL: z.string().min(1).default('mistral-small-latest'),
   MISTRAL_EMBED_MODEL: z.string().min(1).default('mistral-embed'),
+  MISTRAL_PROMPT_CACHE: z.enum(['on', 'off']).default('off'),
   MISTRAL_BASE_URL: url('http:', 'https:').optional(),
   MISTRAL_OCR_MODEL: z.string().min(1).default('mistral-ocr-4-0'),
   VLLM_BASE_URLS: list(url('http:', 'https:')).optional(),

@@ -49,6 +49,7 @@ const CREATE: Readonly<Record<ProviderName, (given: Given) => Provider>> = {
   builtin: () => createBuiltinProvider(),
   mistral: ({ config, models, wiring }) =>
     createMistralProvider({
+      promptCache: config.MISTRAL_PROMPT_CACHE === 'on',
       ...wiring,
       apiKey: required(config.MISTRAL_API_KEY, 'MISTRAL_API_KEY'),
       region: config.MISTRAL_REGION,
@@ -94,6 +95,7 @@ function createFromOpenAiVariables({ config, register, models, wiring }: Given):
   const known = endpointAt(register, baseUrl)
   if (known?.processor.key === 'mistral') {
     return createMistralProvider({
+      promptCache: config.MISTRAL_PROMPT_CACHE === 'on',
       ...wiring,
       apiKey: required(config.OPENAI_API_KEY, 'OPENAI_API_KEY'),
       region: known.endpoint.region,

@@ -1,10 +1,10 @@
 import type { Evidence, Field, FieldCheck, Page } from '../../contracts/extraction.ts'
-import { locateAt, locateInPages } from '../evidence.ts'
 import type { ClaimedField } from '../provider.ts'
 import { checkValue, type ValueCheck } from '../value-check.ts'
 import { findContradictions } from './consistency.ts'
 import { type Leaf, leafAt } from './leaves.ts'
 import { orderLists } from './lists.ts'
+import { placeClaims } from './places.ts'
 import type { ExtractionSchema } from './schema.ts'
 
 export interface Judged {
@@ -23,11 +23,12 @@ export interface Judged {
  */
 export function judgeClaims(claims: readonly ClaimedField[], judged: Judged): Record<string, Field> {
   const byPath = new Map<string, Read[]>()
-  for (const claim of claims) {
+  const places = placeClaims(claims, judged.pages)
+  for (const [at, claim] of claims.entries()) {
     const leaf = leafAt(judged.schema.root, claim.path)
     if (!leaf) continue
     const known = byPath.get(claim.path) ?? []
-    known.push(read(claim, leaf, judged))
+    known.push(read(claim, leaf, places[at] ?? null, judged))
     byPath.set(claim.path, known)
   }
   const fields = orderLists(Object.fromEntries([...byPath].map(([path, reads]) => [path, settle(reads)])))
@@ -41,10 +42,9 @@ interface Read {
   doubt: FieldCheck | null
 }
 
-function read(claim: ClaimedField, leaf: Leaf, { pages, language, byRules }: Judged): Read {
+function read(claim: ClaimedField, leaf: Leaf, evidence: Evidence | null, { language, byRules }: Judged): Read {
   const { value } = claim
   if (claim.quote === null) return { value, leaf, evidence: null, doubt: 'not_quoted' }
-  const evidence = locateAt(pages, claim.quote, claim.page, claim.start) ?? locateInPages(pages, claim.quote, claim.page ?? undefined)
   if (!evidence) return { value, leaf, evidence: null, doubt: 'quote_not_found' }
   if (claim.doubt) return { value, leaf, evidence, doubt: claim.doubt === 'conflicting' ? 'disagrees' : 'doubted' }
   if (byRules) return { value, leaf, evidence, doubt: null }

@@ -1,7 +1,10 @@
 import type { Evidence, Field } from '../../contracts/extraction.ts'
 
-/** A list's item in one window of a document is numbered from here: no window claims so many. */
-export const WINDOW_ORDINALS = 100_000
+/** A list's item in one window of a document is numbered from here: no window claims so many (ITEMS_MAX of claims.ts). */
+export const WINDOW_ORDINALS = 10_000
+
+/** Items that are the same lie side by side once they are in order; so many before one are looked at. */
+const NEIGHBOURS_MAX = 16
 
 type Fields = Readonly<Record<string, Field>>
 type Item = Record<string, Field>
@@ -29,7 +32,7 @@ function reorder(fields: Fields, from: number): Record<string, Field> {
     getOr(items, parts[at] ?? '', (): Item => ({}))[path] = field
   }
   for (const [list, items] of lists) {
-    for (const [ordinal, item] of inOrder([...items.values()]).entries()) {
+    for (const [ordinal, item] of inOrder([...items.values()], list.split('.').length + 1).entries()) {
       const at = list.split('.').length
       const renumbered = Object.fromEntries(
         Object.entries(item).map(([path, field]) => {
@@ -43,26 +46,36 @@ function reorder(fields: Fields, from: number): Record<string, Field> {
   return ordered
 }
 
-function inOrder(items: readonly Item[]): Item[] {
+function inOrder(items: readonly Item[], from: number): Item[] {
   const placed = items.map((item, claimed) => ({ item, claimed, places: placesOf(item) }))
   placed.sort((a, b) => compare(a.places[0], b.places[0]) || a.claimed - b.claimed)
-  const kept: typeof placed = []
-  for (const one of placed) {
-    const same = kept.find((other) => one.places.length > 0 && isSamePlace(one.places, other.places))
-    if (!same) kept.push(one)
+  const kept: { item: Item; named: Map<string, Field> }[] = []
+  for (const { item } of placed) {
+    const named = byName(item, from)
+    const same = kept.slice(-NEIGHBOURS_MAX).find((other) => isSame(named, other.named))
+    if (!same) kept.push({ item, named })
     // A window that ends in the middle of an item saw less of it.
-    else if (Object.keys(one.item).length > Object.keys(same.item).length) Object.assign(same, { item: one.item, places: one.places })
+    else if (named.size > same.named.size) Object.assign(same, { item, named })
   }
   return kept.map(({ item }) => item)
 }
 
-/** One item lies where the other does, whole or in part. */
-function isSamePlace(a: readonly Evidence[], b: readonly Evidence[]): boolean {
-  const [few, many] = a.length <= b.length ? [a, b] : [b, a]
-  return (
-    few.length > 0 &&
-    few.every((one) => many.some((other) => one.page === other.page && one.start === other.start && one.end === other.end))
-  )
+/** By the names inside the item: what two windows call `lines.3.price` and `lines.10000.price` is the same. */
+function byName(item: Item, from: number): Map<string, Field> {
+  return new Map(Object.entries(item).map(([path, field]) => [path.split('.').slice(from).join('.'), field]))
+}
+
+/** What both say stands at the same places and is the same, and something of it does stand somewhere. */
+function isSame(a: ReadonlyMap<string, Field>, b: ReadonlyMap<string, Field>): boolean {
+  let shared = 0
+  for (const [name, field] of a) {
+    const other = b.get(name)
+    if (!other) continue
+    const [here, there] = [field.evidence[0], other.evidence[0]]
+    if (field.value !== other.value || (here && there && compare(here, there) !== 0)) return false
+    if (here && there) shared++
+  }
+  return shared > 0
 }
 
 function placesOf(item: Item): Evidence[] {

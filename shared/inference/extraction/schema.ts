@@ -54,7 +54,7 @@ export function compileSchema(given: Pick<ExtractionSchema, 'name' | 'version' |
   const root = reader.read(json_schema, '', { depth: 1, lists: 0 })
   if (root && root.kind !== 'object') reader.problems.push({ where: '', message: 'the whole is not an object' })
   if (reader.leaves() === 0 && reader.problems.length === 0) reader.problems.push({ where: '', message: 'there is nothing to read' })
-  if (!root || root.kind !== 'object' || reader.problems.length > 0) throw invalid(reader.problems)
+  if (root?.kind !== 'object' || reader.problems.length > 0) throw invalid(reader.problems)
   const validator = compileValidator(json_schema)
   if ('problem' in validator) throw invalid([{ where: '', message: validator.problem }])
   const hash = createHash('sha256').update(canonical).digest('hex')
@@ -84,7 +84,7 @@ interface Place {
 const KNOWN_KEYWORDS = new Set(
   (
     '$schema $id $comment title description examples default deprecated type properties required additionalProperties items enum const format ' +
-    'minLength maxLength pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems uniqueItems minProperties maxProperties ' +
+    'minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems uniqueItems minProperties maxProperties ' +
     'anyOf'
   ).split(' '),
 )
@@ -102,6 +102,8 @@ function createReader() {
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return wrong(where, 'not a schema with a type')
     if (place.depth > SCHEMA_DEPTH_MAX) return wrong(where, `deeper than ${SCHEMA_DEPTH_MAX}`)
     const given = withoutNull(schema as Record<string, unknown>)
+    // What a model writes is matched against it, and a regular expression can be made to take for ever.
+    if (given.pattern !== undefined) return wrong(where, 'pattern is not supported; use format, enum or lengths')
     const unknown = Object.keys(given).find((keyword) => !KNOWN_KEYWORDS.has(keyword))
     if (unknown !== undefined)
       return wrong(where, `${JSON.stringify(unknown.slice(0, 64))} is not supported: every name and type has to be known`)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Page } from '../../../shared/contracts/extraction.ts'
-import { windowsOf } from '../../../shared/inference/windows.ts'
+import { halve, windowsOf } from '../../../shared/inference/windows.ts'
 
 const page = (number: number, text: string): Page =>
   text === '' ? { number, method: 'no_text', text, reason: 'empty' } : { number, method: 'plain', text, reason: null }
@@ -31,4 +31,22 @@ test('what goes beyond the bound is not read, and the count says so', () => {
   const { windows, pagesRead } = windowsOf(pages)
   expect(windows).toHaveLength(100)
   expect(pagesRead).toBe(100)
+})
+
+test('halves of a window hold every line of it in whole, and a short window is not halved', () => {
+  const text = (from: number) => Array.from({ length: 1_000 }, (_, line) => `line ${from + line}`).join('\n')
+  const window = [
+    { number: 1, text: 'short' },
+    { number: 2, text: text(0) },
+    { number: 3, text: text(1_000) },
+  ]
+  for (const pieces of [window, window.slice(1, 2)]) {
+    const halves = halve(pieces) ?? []
+    expect(halves.map((half) => half.length)).toEqual(pieces.length === 1 ? [1, 1] : [3, 1])
+    for (const { number, text: whole } of pieces) {
+      const told = halves.flat().filter((piece) => piece.number === number)
+      for (const line of whole.split('\n')) expect(told.some((piece) => piece.text.split('\n').includes(line))).toBe(true)
+    }
+  }
+  expect(halve([{ number: 1, text: 'x'.repeat(7_999) }])).toBeNull()
 })

@@ -185,4 +185,46 @@ describe('the items of a list', () => {
       'lines.1.description': { value: 'Säge', status: 'unverified' },
     })
   })
+
+  const TABLE = 'Pos Menge Preis Betrag\n1 2 Nagel 5,00 10,00\n2 2 Draht 5,00 10,00\n3 2 Draht 5,00 10,00\n4 1 Brett 9,00 9,00'
+  const table: Page[] = [{ number: 1, method: 'plain', text: TABLE, reason: null }]
+  const row = (ordinal: number, quantity: string, description: string, amount: string, printed: string) => [
+    { path: `lines.${ordinal}.quantity`, value: quantity, quote: quantity, page: 1 },
+    { path: `lines.${ordinal}.description`, value: description, quote: description, page: 1 },
+    { path: `lines.${ordinal}.total_net`, value: amount, quote: printed, page: 1 },
+  ]
+  const ROWS = [
+    ...row(0, '2', 'Nagel', '10.00', '10,00'),
+    ...row(1, '2', 'Draht', '10.00', '10,00'),
+    ...row(2, '2', 'Draht', '10.00', '10,00'),
+    ...row(3, '1', 'Brett', '9.00', '9,00'),
+  ]
+  const judgeTable = (claims: ClaimedField[]) => judgeClaims(claims, { pages: table, schema: invoice, language: 'de', byRules: false })
+
+  test('that say the same stay as many as are printed, each with the evidence of its own line', () => {
+    const fields = judgeTable(ROWS)
+    const linesOf = (leaf: string) =>
+      [0, 1, 2, 3].map((ordinal) => TABLE.slice(0, fields[`lines.${ordinal}.${leaf}`]?.evidence[0]?.start).split('\n').length - 1)
+    expect(Object.keys(fields)).toHaveLength(12)
+    expect(linesOf('description')).toEqual([1, 2, 3, 4])
+    expect(linesOf('quantity')).toEqual([1, 2, 3, 4])
+    expect(linesOf('total_net')).toEqual([1, 2, 3, 4])
+  })
+
+  test('that say the same and were seen by two windows are not doubled', () => {
+    const again = ROWS.slice(3, 9).map((claim) => ({
+      ...claim,
+      path: claim.path.replace(/\d/, (at) => String(WINDOW_ORDINALS + Number(at))),
+    }))
+    expect(judgeTable([...ROWS, ...again])).toEqual(judgeTable(ROWS))
+  })
+
+  test('of which a window saw only the beginning are taken from the one that saw all', () => {
+    const cut = ROWS.slice(6, 8).map((claim) => ({
+      ...claim,
+      path: claim.path.replace(/\d/, (at) => String(WINDOW_ORDINALS + Number(at))),
+    }))
+    expect(judgeTable([...ROWS, ...cut])).toEqual(judgeTable(ROWS))
+    expect(judgeTable([...cut, ...ROWS])).toEqual(judgeTable(ROWS))
+  })
 })
