@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProcessingEvent } from '../../shared/contracts/record.ts'
 import type { Answer } from '../../shared/contracts/retrieval.ts'
 import { type ByteRelay, startByteRelay } from '../support/byte-relay.ts'
-import { type DocumentJson, type Greffier, startGreffier } from '../support/greffier.ts'
+import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { DOUBLE_MODELS, type ModelDouble, startModelDouble } from '../support/model-double.ts'
 import { API_KEY, openPolicy, POLICY_FILE, providerConfig, registerWith } from '../support/provider-config.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -266,29 +266,6 @@ describe('a provider that fails', () => {
     expect(outcomes).toEqual([['MODEL_UNAVAILABLE'], ['ok'], ['ok'], ['ok']])
   })
 
-  test('that asks for more time than a call has is left alone for so long, and no start of the document is used up', async () => {
-    double.scriptFor('/v1/chat/completions', { kind: 'rate_limited', retryAfter: 3_000 })
-    const { document_id } = await greffier.upload('WAITMARK is a harbour.\n')
-    const enrich = async () =>
-      (await greffier.json<DocumentJson>(`/v1/documents/${document_id}`)).stages.find(({ stage }) => stage === 'enrich')
-    await waitUntil(async () => {
-      const [row] = await greffier.rows<{ error_code: string | null }>(
-        `SELECT error_code FROM stages WHERE document_id = $1 AND stage = 'enrich' AND status = 'pending'`,
-        [document_id],
-      )
-      return row?.error_code === 'MODEL_BUSY'
-    }, 'the stage to be put back')
-    expect(await enrich()).toMatchObject({ status: 'pending', starts: 0 })
-    const [due] = await greffier.rows<{ seconds: number }>(
-      'SELECT extract(epoch FROM due_at - now())::int AS seconds FROM outbox WHERE document_id = $1',
-      [document_id],
-    )
-    expect(due?.seconds).toBeGreaterThan(2_900)
-    await greffier.erase(document_id)
-    // Others wait as long: what was learnt of the provider is forgotten, as after that time.
-    await greffier.rows('DELETE FROM endpoint_limits')
-  })
-
   test('by ending in the middle of its answer leaves nothing partial, and is asked again', async () => {
     relay.cutNextAnswer()
     const { document, events } = await settledUpload('CUTMARK is a river.\n')
@@ -405,6 +382,26 @@ describe('other installations', () => {
       await system.close()
     }
   }
+
+  test('a provider that asks for more time than a call has is left alone for so long, and no start of the document is used up', async () => {
+    const busy = await startModelDouble()
+    busy.scriptFor('/v1/chat/completions', { kind: 'rate_limited', retryAfter: 3_000 })
+    await withGreffier({ ...providerConfig(busy.baseUrl), PROCESSORS_FILE: registerWith(busy.baseUrl) }, async (system) => {
+      const { document_id } = await system.upload('WAITMARK is a harbour.\n')
+      const waiting = async () =>
+        system.rows<{ starts: number; seconds: number }>(
+          `SELECT s.starts, extract(epoch FROM o.due_at - now())::int AS seconds FROM stages s JOIN outbox o USING (document_id, stage)
+           WHERE document_id = $1 AND stage = 'enrich' AND status = 'pending' AND error_code = 'MODEL_BUSY'`,
+          [document_id],
+        )
+      await waitUntil(async () => (await waiting()).length > 0, 'the stage to be put back')
+      const [put] = await waiting()
+      expect(put?.starts).toBe(0)
+      expect(put?.seconds).toBeGreaterThan(2_900)
+      expect(busy.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
+    })
+    await busy.close()
+  })
 
   test('without a provider that may see it a document ends as refused, with its code, and nothing of it is kept beside its text', async () => {
     const before = relay.received().length

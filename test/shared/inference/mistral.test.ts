@@ -28,14 +28,28 @@ test.each([
   expect(called).toEqual([`${origin}/v1/embeddings`])
 })
 
-async function mistralAt(models: Partial<typeof MODELS> = {}) {
+async function mistralAt(models: Partial<typeof MODELS> = {}, promptCache = false) {
   const server = await startWireServer()
-  const provider = createMistralProvider({ apiKey: 'k', region: 'eu', models: { ...MODELS, ...models }, baseUrl: server.baseUrl, fetch })
+  const provider = createMistralProvider({
+    apiKey: 'k',
+    region: 'eu',
+    models: { ...MODELS, ...models },
+    baseUrl: server.baseUrl,
+    promptCache,
+    fetch,
+  })
   return { server, provider }
 }
 
-test('a conversation goes to the model of its task, with its cache key and without the keys that Mistral refuses', async () => {
+test('nothing is sent that would let the server keep what a prompt begins with, unless the operator says so', async () => {
   const { server, provider } = await mistralAt()
+  await provider.chat({ task: 'answer', messages: [{ role: 'user', content: 'Hello' }], maxTokens: 9, cacheKey: 'opaque' }, never)
+  expect(server.requests[0]?.body).not.toHaveProperty('prompt_cache_key')
+  await server.close()
+})
+
+test('a conversation goes to the model of its task, with its cache key and without the keys that Mistral refuses', async () => {
+  const { server, provider } = await mistralAt({}, true)
   const request = { messages: [{ role: 'user' as const, content: 'Hello' }], maxTokens: 9, cacheKey: 'opaque' }
   await provider.chat({ ...request, task: 'answer' }, never)
   server.answerWith(sendEvents([chunk({ content: 'x' }, 'stop')]))
