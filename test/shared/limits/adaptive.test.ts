@@ -49,9 +49,9 @@ describe('in simulated time, with more work than slots', () => {
   })
 
   test('Retry-After is obeyed by all, and looking for a higher limit does not cost what the limit gains', async () => {
-    const server = createSimulatedServer({ atOnce: 128, latencyMs: always(800), retryAfterSeconds: 1 })
+    const server = createSimulatedServer({ atOnce: 128, latencyMs: always(800), retryAfterSeconds: 5 })
     work(server, { processes: 3, callers: 300 })
-    await seconds(20)
+    await seconds(30)
     server.take()
     await seconds(600)
     expect(server.take().busy / 128).toBeGreaterThan(0.98)
