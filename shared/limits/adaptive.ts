@@ -4,7 +4,7 @@
  * `limit` is how many calls may be in flight, over all processes. `ceiling` is the most that has proved itself; null until something showed a bound.
  * The two say which of four states the endpoint is in:
  *
- *   searching    ceiling = null     a generation of calls, one for each slot, was answered: twice as many slots come on top
+ *   searching    ceiling = null     each process adds twice its slots when a generation of calls in them (cohort.ts) was answered
  *       │ 429, or a generation took 1.5 times as long as the quickest
  *       ▼
  *   holding      limit = ceiling    nothing changes until the next probe is due: 30 s after the last 429, twice as long after each probe that
@@ -35,7 +35,7 @@ export const LIMIT_MAX = 4_096
 /** Little enough for a model on a machine of one's own, whose first answers show how long one takes when it is not crowded. */
 export const LIMIT_FIRST = 16
 
-/** For each call of a generation that was answered. */
+/** For each slot whose generation was answered. */
 const SEARCH_STEP = 2
 const PROBE_MS = 30_000
 const PROBE_MS_MAX = 10 * 60_000
@@ -87,6 +87,9 @@ export type LimitState = z.infer<typeof LimitState>
 /** What one report says about the limit. */
 export interface Observed {
   answered: number
+  /** Of the process that reports. */
+  slots: number
+  /** Above 0 when a generation of its calls was measured. */
   latency_count: number
   latency_sum_ms: number
   throttled: number
@@ -199,9 +202,10 @@ function isCrowded({ ceiling, latency }: LimitState, { latency_count, latency_su
   return ceiling === null && latency_count > 0 && isSlower(latency.best_ms, latency_sum_ms / latency_count, LATENCY_RISING)
 }
 
-function grow(state: LimitState, { answered, latency_count }: Observed, nowMs: number): LimitState {
+function grow(state: LimitState, { answered, slots, latency_count }: Observed, nowMs: number): LimitState {
   const { limit, ceiling, probe } = state
-  if (ceiling === null) return { ...state, limit: Math.min(LIMIT_MAX, limit + SEARCH_STEP * Math.min(latency_count, limit)) }
+  const generation = latency_count > 0 ? Math.min(slots, limit) : 0
+  if (ceiling === null) return { ...state, limit: Math.min(LIMIT_MAX, limit + SEARCH_STEP * generation) }
   if (limit < ceiling) return { ...state, limit: Math.min(ceiling, limit + answered) }
   if (limit === ceiling) return nowMs < probe.at_ms ? state : probeAbove(state, limit, probe.step, nowMs)
   if (!isProved(state, nowMs)) return state

@@ -96,6 +96,7 @@ function judgeLimit(before: EndpointState, breaker: BreakerState, { report, mine
     before.limit,
     {
       answered: report.answered,
+      slots: mine?.allotment ?? 0,
       latency_count: report.latency_count,
       latency_sum_ms: report.latency_sum_ms,
       throttled: report.throttled,

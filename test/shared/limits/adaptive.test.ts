@@ -49,9 +49,9 @@ describe('in simulated time, with more work than slots', () => {
   })
 
   test('Retry-After is obeyed by all, and looking for a higher limit does not cost what the limit gains', async () => {
-    const server = createSimulatedServer({ atOnce: 128, latencyMs: always(800), retryAfterSeconds: 1 })
+    const server = createSimulatedServer({ atOnce: 128, latencyMs: always(800), retryAfterSeconds: 5 })
     work(server, { processes: 3, callers: 300 })
-    await seconds(20)
+    await seconds(30)
     server.take()
     await seconds(600)
     expect(server.take().busy / 128).toBeGreaterThan(0.98)
@@ -130,6 +130,7 @@ describe('in simulated time, with more work than slots', () => {
 describe('the limit', () => {
   const seen = fc.record({
     answered: fc.nat(5_000),
+    slots: fc.nat(5_000),
     latency_count: fc.nat(500),
     latency_sum_ms: fc.nat(10_000_000),
     throttled: fc.nat(3),
@@ -172,7 +173,16 @@ describe('the limit', () => {
 
   test('is halved when 429s go on, and not at the first ones', () => {
     let state: LimitState = { ...unknownLimit(), limit: 128, ceiling: 128 }
-    const refused = { answered: 0, latency_count: 0, latency_sum_ms: 0, throttled: 1, given_back: 1, retry_after_ms: null, wanted: 500 }
+    const refused = {
+      answered: 0,
+      slots: 128,
+      latency_count: 0,
+      latency_sum_ms: 0,
+      throttled: 1,
+      given_back: 1,
+      retry_after_ms: null,
+      wanted: 500,
+    }
     for (let nowMs = 0; nowMs < 2_000; nowMs += 500) state = adapt(state, refused, nowMs)
     expect(state.limit).toBe(124)
     state = adapt(state, refused, 2_000)

@@ -157,7 +157,7 @@ export function describeLimits(name: string, open: () => Promise<OpenedLimits>):
         const idle = report({ in_flight: 3, answered: 16, latency_count: 16, latency_sum_ms: 16 })
         expect(await limits.exchange(endpoint, 'one', idle)).toMatchObject({ allotment: LIMIT_FIRST })
         const busy = report({ in_flight: 16, waiting: 50, answered: 10, latency_count: 10, latency_sum_ms: 10 })
-        expect(await limits.exchange(endpoint, 'one', busy)).toMatchObject({ allotment: LIMIT_FIRST + 20 })
+        expect(await limits.exchange(endpoint, 'one', busy)).toMatchObject({ allotment: 3 * LIMIT_FIRST })
       })
 
       test('as Retry-After makes all of them wait, by the store’s clock', async () => {
