@@ -7,7 +7,7 @@ import { closeAll } from './cleanup.ts'
 import type { Options } from './options.ts'
 import { isMet, type Row, table } from './report.ts'
 
-const PROGRAMS = ['ingest', 'pipeline', 'cpu', 'latency', 'extraction', 'memory'] as const
+const PROGRAMS = ['ingest', 'pipeline', 'cpu', 'latency', 'extraction', 'masking', 'memory'] as const
 const ROUNDS = 5
 const ROUNDS_QUICK = 1
 const EXIT_FAILED = 1
