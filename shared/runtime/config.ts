@@ -93,6 +93,7 @@ const Environment = z.object({
   BUDGET_TOKENS_PER_DAY: z.coerce.number().int().min(1).optional(),
   BUDGET_EUROS_PER_DAY: z.coerce.number().min(0.01).max(1_000_000).optional(),
   RECOGNISER_URL: url('http:', 'https:').optional(),
+  RECOGNISER_LANGUAGES: list(z.string().regex(/^[a-z]{2}$/, 'an ISO 639-1 code such as de')).default(['en']),
   HTTPS_PROXY: url('http:', 'https:').optional(),
   HTTP_PROXY: url('http:', 'https:').optional(),
   NO_PROXY: z.string().max(4_000).optional(),

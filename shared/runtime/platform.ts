@@ -98,11 +98,6 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       tokensMax: config.BUDGET_TOKENS_PER_DAY ?? null,
       microEurMax: config.BUDGET_EUROS_PER_DAY === undefined ? null : Math.round(config.BUDGET_EUROS_PER_DAY * MICRO),
     }),
-    masking: {
-      open: () => {
-        throw new Error('to come')
-      },
-    },
   })
   return {
     database,

@@ -41,13 +41,6 @@ export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial
   }
 }
 
-/** Where no rule masks, nobody opens it. */
-const NO_MASKING = {
-  open: () => {
-    throw new Error('nothing is to be masked here')
-  },
-}
-
 export const REGISTER_HASH = 'hash of the register'
 export const POLICY_HASH = 'hash of the policy'
 
@@ -70,7 +63,6 @@ export function testGateway(database: Database, providers: readonly Provider[]):
     policyHash: POLICY_HASH,
     prices: PRICES,
     declarations: {},
-    masking: NO_MASKING,
     budget: UNLIMITED,
   })
 }
