@@ -266,4 +266,6 @@ const MIGRATIONS = [
   ALTER TABLE tenants ADD COLUMN default_sensitivity text, ADD COLUMN default_data_classes text[];
   GRANT UPDATE (default_sensitivity, default_data_classes) ON tenants TO ${APP_ROLE};
   `,
+  // From how many pages the fields of a revision were read: null until they were.
+  `ALTER TABLE revisions ADD COLUMN pages_read int`,
 ] as const
