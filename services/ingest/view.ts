@@ -1,9 +1,12 @@
 import type { DocumentKeys } from '../../shared/blobs/vault.ts'
-import type { DocumentView, StageView } from '../../shared/contracts/document.ts'
+import type { DocumentView, ExtractionView, StageView } from '../../shared/contracts/document.ts'
+import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
 import { readFields } from '../../shared/database/content.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
+import { assemble } from '../../shared/inference/extraction/assemble.ts'
+import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 
 /** A document as lists show it: nothing that was sealed. */
 export function documentHead(row: DocumentRow) {
@@ -29,13 +32,29 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   const place = { tenant_id: row.tenant_id, document_id: row.id }
   const current = await readPagesHead(tx, row.id, row.revision)
   const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
+  const fields = await readFields(tx, { ...place, revision: shown }, keys)
   return {
     ...documentHead(row),
     ...openAnnex(keys, row),
     stages: await readStages(tx, row.id, row.revision),
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
-    fields: await readFields(tx, { ...place, revision: shown }, keys),
+    fields,
+    extraction: await readExtraction(tx, row, shown, fields),
   }
+}
+
+/** Fields are written by a stage in one transaction with the pages that they were read from: with neither there is nothing to show. */
+async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields: DocumentView['fields']): Promise<ExtractionView | null> {
+  const { pages_read } = await tx
+    .selectFrom('revisions')
+    .select('pages_read')
+    .where('document_id', '=', row.id)
+    .where('revision', '=', revision)
+    .executeTakeFirstOrThrow()
+  const { data: type } = DocumentType.safeParse(row.type)
+  if (pages_read === null || !type) return null
+  const schema = schemaFor(type)
+  return { schema: { name: schema.name, version: schema.version }, ...assemble(fields, schema), pages_read }
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

@@ -3,7 +3,7 @@ import { openPublisher } from '../../shared/queue/publish.ts'
 import { startSweeper } from '../../shared/queue/sweeper.ts'
 import type { Platform } from '../../shared/runtime/platform.ts'
 import { createDone } from './done/stage.ts'
-import { createEnrich } from './enrich/stage.ts'
+import { createEnrich, SHIPPED_ONLY } from './enrich/stage.ts'
 import { createErase } from './erase/stage.ts'
 import { createExtractor, EXTRACT_LIMITS } from './extract/extractor.ts'
 import { createExtract } from './extract/stage.ts'
@@ -25,7 +25,7 @@ export interface Workers {
 export function startWorkers(platform: Platform): Workers {
   const { log } = platform
   const extractor = createExtractor({ ...EXTRACT_LIMITS, onNotice: (notice) => log.warn({}, notice) })
-  const services = { ...platform, extractor, room: createTextRoom(TEXT_CHARACTERS_MAX) }
+  const services = { ...platform, extractor, room: createTextRoom(TEXT_CHARACTERS_MAX), ownSchemas: SHIPPED_ONLY }
   const handlers: StageHandlers = {
     extract: createExtract(services),
     enrich: createEnrich(services),

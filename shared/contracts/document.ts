@@ -85,6 +85,20 @@ export const PageView = z.strictObject({
   reason: z.string().nullable(),
 })
 
+/**
+ * All fields together as one value, in the shape and with the types of the schema that they were read by, whatever their status: it stands beside each of
+ * them in `fields`. `schema_valid`: whether the value fits the schema, what it requires included. `pages_read`: pages with text that were read, which are
+ * fewer than there are where a document is longer than a provider reads.
+ */
+export const ExtractionView = z.strictObject({
+  schema: z.strictObject({ name: z.string(), version: z.int().min(1) }),
+  data: z.record(z.string(), z.unknown()),
+  schema_valid: z.boolean(),
+  pages_read: z.int().min(0),
+})
+export type ExtractionView = z.infer<typeof ExtractionView>
+
+/** `extraction` is null until the fields were read. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
   file_name: z.string().nullable(),
@@ -92,6 +106,7 @@ export const DocumentView = z.strictObject({
   stages: z.array(StageView),
   pages: z.array(PageView),
   fields: z.record(z.string(), Field),
+  extraction: ExtractionView.nullable(),
 })
 export type DocumentView = z.infer<typeof DocumentView>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { seal, unseal } from '../blobs/keys.ts'
 import type { DocumentKeys } from '../blobs/vault.ts'
-import { Evidence, type Field, FieldCheck, Page } from '../contracts/extraction.ts'
+import { Evidence, type Field, FieldCheck, FieldPath, Page } from '../contracts/extraction.ts'
 import type { Chunk } from '../contracts/retrieval.ts'
 import type { Tx } from './connection.ts'
 
@@ -63,7 +63,8 @@ export async function replaceFields(tx: Tx, key: RevisionKey, keys: DocumentKeys
   await tx.deleteFrom('fields').where('document_id', '=', key.document_id).where('revision', '=', key.revision).execute()
   const rows = Object.entries(fields).map(([name, field]) => ({
     ...key,
-    name,
+    // Stored in the clear: whatever went wrong before, no content stands in it.
+    name: FieldPath.parse(name),
     status: field.status,
     sealed_content: seal(
       keys.column,

@@ -297,4 +297,6 @@ const MIGRATIONS = [
     )
     .join('')}
   `,
+  // From how many pages the fields of a revision were read: null until they were.
+  `ALTER TABLE revisions ADD COLUMN pages_read int`,
 ] as const

@@ -57,7 +57,14 @@ export interface Tables {
     completed_at: NullableTimestamp
     erased_at: NullableTimestamp
   }
-  revisions: Owned & { revision: number; cause: 'upload' | 'version' | 'reprocess'; created_at: Timestamp; completed_at: NullableTimestamp }
+  revisions: Owned & {
+    revision: number
+    cause: 'upload' | 'version' | 'reprocess'
+    /** Pages with text from which fields were read; null until they were. */
+    pages_read: number | null
+    created_at: Timestamp
+    completed_at: NullableTimestamp
+  }
   stages: Owned & {
     revision: number
     stage: Stage

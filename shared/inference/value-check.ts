@@ -29,7 +29,7 @@ export function checkValue(expected: ExpectedValue, value: string, quote: string
     case 'quantity':
     case 'number':
     case 'integer':
-      return stated(amounts(quote, language).has(Number(value)))
+      return stated(NUMBERS[expected].test(value) && amounts(quote, language).has(Number(value)))
     case 'currency':
       return stated(findCurrencies(page).some((currency) => currency.code === value) || (/^[A-Z]{3}$/.test(value) && spelled(quote, value)))
     // A yes may be said in any words; that its quote stands there is all that can be known.
@@ -81,6 +81,10 @@ function isDate(value: string): boolean {
 /** Of the years in which documents are dated, and people born. */
 const DAY = /^(?:19|20)\d\d-\d\d-\d\d$/
 
+/** JavaScript reads more as numbers: 0x10 and 1e3 are no amounts. */
+const DECIMAL = /^-?\d{1,15}(?:\.\d{1,15})?$/
+const NUMBERS = { amount: DECIMAL, quantity: DECIMAL, number: DECIMAL, integer: /^-?\d{1,15}$/ } as const
+
 /** Any reading of the date: which one is right was for the model to tell from the whole document. */
 function dates(page: ReadPage): string[] {
   return [...findDates(page, 'day_first'), ...findDates(page, 'month_first')].map((date) => date.iso)
@@ -93,14 +97,32 @@ function amounts(quote: string, language: string | null): Set<number> {
   return new Set(readings.filter((reading) => reading !== null).map(Number))
 }
 
-/** Letters and digits alone: case, spaces and punctuation are the printer's. */
+/**
+ * Whether the value stands in the quote by its letters and digits alone: case, spaces and punctuation are the printer's. As whole words: 471 is not stated by
+ * 4711, nor AG by Tage.
+ */
 function spelled(quote: string, value: string): boolean {
-  const letters = (text: string) =>
-    text
-      .normalize('NFKC')
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]/gu, '')
-  return letters(value) !== '' && letters(quote).includes(letters(value))
+  const printed = lettersOf(quote)
+  const wanted = lettersOf(value).letters
+  if (wanted === '') return false
+  for (let at = printed.letters.indexOf(wanted); at >= 0; at = printed.letters.indexOf(wanted, at + 1)) {
+    if (printed.starts.has(at) && (at + wanted.length === printed.letters.length || printed.starts.has(at + wanted.length))) return true
+  }
+  return false
+}
+
+/** `starts`: where in `letters` a word of the text begins. */
+function lettersOf(text: string): { letters: string; starts: Set<number> } {
+  const starts = new Set<number>()
+  let letters = ''
+  for (const [word] of text
+    .normalize('NFKC')
+    .toLowerCase()
+    .matchAll(/[\p{L}\p{N}]+/gu)) {
+    starts.add(letters.length)
+    letters += word
+  }
+  return { letters, starts }
 }
 
 function pageOf(text: string): ReadPage {

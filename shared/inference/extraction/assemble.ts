@@ -4,7 +4,7 @@ import type { ExtractionSchema, SchemaNode } from './schema.ts'
 
 export interface Assembled {
   /** In the shape and with the types of the schema; what was not read is not there. */
-  data: unknown
+  data: Record<string, unknown>
   /** Whether `data` fits the schema as it was given, what it requires included. */
   schema_valid: boolean
 }
@@ -16,7 +16,7 @@ export function assemble(fields: Readonly<Record<string, Pick<Field, 'value'>>>,
     const leaf = leafAt(root, path)
     if (leaf) place(data, root, path.split('.'), typed(value, leaf.type))
   }
-  const dense = compact(data)
+  const dense = compact(data) as Record<string, unknown>
   return { data: dense, schema_valid: validate(dense) }
 }
 

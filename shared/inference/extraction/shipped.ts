@@ -1,20 +1,21 @@
 import { z } from 'zod'
 import { DOCUMENT_SCHEMAS } from '../../contracts/document-schemas.ts'
-import { DocumentType } from '../../contracts/extraction.ts'
+import type { DocumentType } from '../../contracts/extraction.ts'
 import { compileSchema, type ExtractionSchema } from './schema.ts'
 
 /** Rises when a shipped schema changes: records name it beside the hash. */
 const VERSION = 1
 
-const SHIPPED = new Map<DocumentType, ExtractionSchema>(
-  DocumentType.options.map((type) => [type, compileSchema({ name: type, version: VERSION, type, json_schema: jsonSchemaOf(type) })]),
-)
+/** Compiled when first asked for: a process reads few types, and the command line none. */
+const COMPILED = new Map<DocumentType, ExtractionSchema>()
 
 /** The schema that ships for a type. */
 export function schemaFor(type: DocumentType): ExtractionSchema {
-  const schema = SHIPPED.get(type)
-  if (!schema) throw new Error(`no schema ships for ${type}`)
-  return schema
+  const known = COMPILED.get(type)
+  if (known) return known
+  const compiled = compileSchema({ name: type, version: VERSION, type, json_schema: jsonSchemaOf(type) })
+  COMPILED.set(type, compiled)
+  return compiled
 }
 
 /** `$schema` is not part of what strict modes take. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { createDone } from '../../../services/workers/done/stage.ts'
-import { createEnrich } from '../../../services/workers/enrich/stage.ts'
+import { createEnrich, SHIPPED_ONLY } from '../../../services/workers/enrich/stage.ts'
 import { createErase } from '../../../services/workers/erase/stage.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
@@ -97,6 +97,8 @@ export async function openWorld(bench: Workbench): Promise<World> {
       embedder: EMBEDDER,
       room: createTextRoom(1_000_000),
       passPoint: NO_FAULTS,
+      room: createTextRoom(1_000_000),
+      ownSchemas: SHIPPED_ONLY,
     }
     const queue = handQueue()
     const { watched, quiet } = watchTransactions(database)

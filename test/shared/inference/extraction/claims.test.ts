@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assemble } from '../../../../shared/inference/extraction/assemble.ts'
 import { readClaims } from '../../../../shared/inference/extraction/claims.ts'
@@ -106,3 +107,57 @@ describe('the value of all fields together', () => {
     expect(put({ number: '1', amount: 'twelve' })).toEqual({ data: { number: '1', amount: 'twelve' }, schema_valid: false })
   })
 })
+
+test('what a model says of a value, read and put together again, is the value', () => {
+  const schema = compileSchema({
+    name: 'mine',
+    version: 1,
+    type: null,
+    json_schema: {
+      type: 'object',
+      properties: {
+        name: { type: 'string' },
+        sum: { type: 'number' },
+        paid: { type: ['boolean', 'null'] },
+        place: { type: 'object', properties: { city: { type: 'string' }, floor: { type: 'integer' } } },
+        tags: { type: 'array', items: { type: 'string' } },
+        lines: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              text: { type: 'string' },
+              parts: { type: 'array', items: { type: 'object', properties: { count: { type: 'integer' } } } },
+            },
+          },
+        },
+      },
+    },
+  })
+  const text = fc.string({ minLength: 1, maxLength: 20 }).filter((value) => value === value.trim() && value !== '')
+  const list = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { minLength: 1, maxLength: 12 })
+  const value = fc.record(
+    {
+      name: text,
+      sum: fc.integer({ min: -1e9, max: 1e9 }).map((cents) => cents / 100),
+      paid: fc.boolean(),
+      place: fc.record({ city: text, floor: fc.integer({ min: -9, max: 99 }) }),
+      tags: list(text),
+      lines: list(fc.record({ text, parts: list(fc.record({ count: fc.nat(1_000) })) })),
+    },
+    { requiredKeys: [] },
+  )
+  fc.assert(
+    fc.property(value, (data) => {
+      const fields = Object.fromEntries(readClaims(statedIn(data), schema).map((claim) => [claim.path, claim]))
+      expect(assemble(fields, schema)).toEqual({ data, schema_valid: true })
+    }),
+  )
+})
+
+/** Every scalar as a model states it. */
+function statedIn(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(statedIn)
+  if (typeof value !== 'object' || value === null) return said(String(value))
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, statedIn(child)]))
+}
