@@ -11,6 +11,8 @@ import { createTenants, type Tenants } from '../database/tenants.ts'
 import { UNLIMITED } from '../inference/budget.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
+import type { Rules } from '../policy/explain.ts'
+import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import type { SearchStore } from '../search/port.ts'
@@ -20,7 +22,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { loadRules } from './rules.ts'
+import { explainable, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 
@@ -36,6 +38,9 @@ export interface Platform {
   register: ProcessorRegister
   /** SHA-256 (hex) of the register's file: events name it. */
   registerHash: string
+  /** What decides about calls, for whoever explains it. */
+  rules: Rules
+  prices: PriceList
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -96,6 +101,8 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     tenants,
     register: rules.register,
     registerHash: rules.registerHash,
+    rules: explainable(rules),
+    prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

@@ -19,11 +19,16 @@ export function loadRules(config: Config): DecidedRules {
   }
 }
 
-/** The same for whoever explains decisions: of a provider where it would call, and nothing that could be called. */
+/** The same for whoever explains decisions: of a provider where it would call and with which model, and nothing that could be called. */
 export function loadExplainableRules(config: Config): Rules {
-  const { policy, register, declarations, order } = loadRules(config)
+  return explainable(loadRules(config))
+}
+
+export function explainable({ policy, register, declarations, order }: DecidedRules): Rules {
   const targets = mapTasks((task) =>
-    order[task].flatMap(({ processor, endpoints, region }) => endpoints.map((endpoint) => ({ processor, endpoint, region }))),
+    order[task].flatMap(({ processor, endpoints, region, models }) =>
+      endpoints.map((endpoint) => ({ processor, endpoint, region, model: models[task] ?? '' })),
+    ),
   )
   return { policy, register, declarations, targets }
 }
