@@ -156,7 +156,7 @@ async function show<T>(
     if (unmaskable) return 'unmaskable'
     throw error
   }
-  const cost = costOf(options.prices, pricedCall(provider, context.task, result.facts))
+  const cost = costOf(options.prices, { ...pricedCall(provider, context.task, result.facts), duration_ms: performance.now() - startedAt })
   await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
   await close({ ...describeAnswer(draft, result.facts, cost), phase: 'completed', result: 'ok' })
   return result

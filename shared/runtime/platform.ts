@@ -15,6 +15,8 @@ import { createDayBudget } from '../limits/day-budget.ts'
 import { createGate } from '../limits/gate.ts'
 import { createPostgresLimits } from '../limits/postgres.ts'
 import { createRedisLimits } from '../limits/redis.ts'
+import type { Rules } from '../policy/explain.ts'
+import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import { openRedisConnection } from '../queue/redis-connection.ts'
@@ -25,7 +27,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { loadRules } from './rules.ts'
+import { explainable, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 /** All that the requests for one answer may take together, pauses between them included; a stage that waits longer is put back. */
@@ -45,6 +47,9 @@ export interface Platform {
   register: ProcessorRegister
   /** SHA-256 (hex) of the register's file: events name it. */
   registerHash: string
+  /** What decides about calls, for whoever explains it. */
+  rules: Rules
+  prices: PriceList
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -109,6 +114,8 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     tenants,
     register: rules.register,
     registerHash: rules.registerHash,
+    rules: explainable(rules),
+    prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

@@ -38,11 +38,23 @@ export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {})
   return { ...rules, order, outbound, recogniser: createRecogniser(config, outbound) }
 }
 
-/** The same for whoever explains decisions: of a provider where it would call, and nothing that could be called. */
+/** The same for whoever explains decisions: of a provider where it would call and with which model, and nothing that could be called. */
 export function loadExplainableRules(config: Config): Rules {
   const { policy, register, declarations } = read(config)
   const order = createOrder(config, register, { fetch: refuse })
-  return { policy, register, declarations, targets: mapTasks((task) => order[task].flatMap(targetsAt)) }
+  return explainable({ policy, register, declarations, order })
+}
+
+export function explainable({
+  policy,
+  register,
+  declarations,
+  order,
+}: Pick<DecidedRules, (keyof Rules & keyof DecidedRules) | 'order'>): Rules {
+  const targets = mapTasks((task) =>
+    order[task].flatMap((provider) => targetsAt(provider).map((target) => ({ ...target, model: provider.models[task] ?? '' }))),
+  )
+  return { policy, register, declarations, targets }
 }
 
 /** It is shown texts before they are masked: it runs on the organisation's own servers, or not at all. */

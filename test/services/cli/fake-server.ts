@@ -31,8 +31,13 @@ interface Stored {
 
 /** Two calls, one of them to a model without a price. */
 const COSTS: CostReport = {
+  tenant_id: '01890000-0000-7000-8000-000000000001',
   from: null,
   to: null,
+  document_id: null,
+  by: null,
+  groups: [],
+  groups_left_out: 0,
   micro_eur: 1_234_567,
   calls: 2,
   unpriced_calls: 1,
@@ -45,6 +50,7 @@ const COSTS: CostReport = {
       calls: 1,
       unpriced_calls: 0,
       tokens_in: 1_000,
+      tokens_cached: 400,
       tokens_out: 100,
       micro_eur: 1_234_567,
     },
@@ -56,6 +62,7 @@ const COSTS: CostReport = {
       calls: 1,
       unpriced_calls: 1,
       tokens_in: 9,
+      tokens_cached: 0,
       tokens_out: 0,
       micro_eur: 0,
     },
