@@ -95,7 +95,6 @@ export async function openWorld(bench: Workbench): Promise<World> {
       extractor,
       gateway: GATEWAY,
       embedder: EMBEDDER,
-      room: createTextRoom(1_000_000),
       passPoint: NO_FAULTS,
       room: createTextRoom(1_000_000),
       ownSchemas: SHIPPED_ONLY,
