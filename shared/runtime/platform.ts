@@ -16,6 +16,7 @@ import { createGate } from '../limits/gate.ts'
 import { createPostgresLimits } from '../limits/postgres.ts'
 import { createRedisLimits } from '../limits/redis.ts'
 import type { Rules } from '../policy/explain.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
@@ -27,7 +28,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { explainable, loadRules } from './rules.ts'
+import { explainable, hashRules, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 /** All that the requests for one answer may take together, pauses between them included; a stage that waits longer is put back. */
@@ -50,6 +51,11 @@ export interface Platform {
   /** What decides about calls, for whoever explains it. */
   rules: Rules
   prices: PriceList
+  policy: Policy
+  /** SHA-256 (hex) of the policy's file. */
+  policyHash: string
+  /** `hashRules` of what this process decides by. */
+  refusedUnder: string
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -116,6 +122,9 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     registerHash: rules.registerHash,
     rules: explainable(rules),
     prices: rules.prices,
+    policy: rules.policy,
+    policyHash: rules.policyHash,
+    refusedUnder: hashRules(rules),
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
 import { AppError } from '../contracts/errors.ts'
 import { type GatewayOptions, mapTasks, type Order } from '../inference/gateway.ts'
 import { createOutbound, type Outbound } from '../inference/outbound.ts'
@@ -19,6 +21,17 @@ const RECOGNISER_TIMEOUT_MS = 30_000
 export interface DecidedRules extends Omit<GatewayOptions, 'database' | 'budget'> {
   /** The providers' way out, to be closed with them. */
   outbound: Outbound
+}
+
+/**
+ * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, and where each task could go. A refusal under one value says
+ * nothing about another.
+ */
+export function hashRules({ policyHash, registerHash, declarations, order }: DecidedRules): string {
+  const decisive = { policyHash, registerHash, declarations, targets: mapTasks((task) => order[task].flatMap(targetsAt)) }
+  return createHash('sha256')
+    .update(canonicalize(decisive) ?? '')
+    .digest('hex')
 }
 
 /**

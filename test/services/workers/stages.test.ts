@@ -397,6 +397,7 @@ function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHI
     log: recordingLog().log,
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
+    refusedUnder: 'the rules',
     onDue: () => undefined,
     handlers: {
       extract: createExtract(services),
