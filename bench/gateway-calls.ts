@@ -12,7 +12,10 @@ export interface CallsDone {
 }
 
 const QUESTION = 'Until when must the invoice be paid?'
-const PASSAGES = Array.from({ length: 8 }, (_, ref) => ({ ref, text: `Passage ${ref}: the invoice is due within thirty days of its date. `.repeat(12) }))
+const PASSAGES = Array.from({ length: 8 }, (_, ref) => ({
+  ref,
+  text: `Passage ${ref}: the invoice is due within thirty days of its date. `.repeat(12),
+}))
 const never = new AbortController().signal
 
 const [kind, tenantId = ''] = process.argv.slice(2)
@@ -45,7 +48,15 @@ async function throughGateway(): Promise<() => Promise<void>> {
     data_classes: ['personal'],
     purpose: 'question_answering',
   } as const
-  const context = { tenant_id: tenantId, task: 'answer', step: 'answer', subjects: [subject], tokens: 2_000, language: 'en', signal: never } as const
+  const context = {
+    tenant_id: tenantId,
+    task: 'answer',
+    step: 'answer',
+    subjects: [subject],
+    tokens: 2_000,
+    language: 'en',
+    signal: never,
+  } as const
   return async () => {
     await platform.gateway.call(context, (provider, signal) => provider.answer(QUESTION, PASSAGES, signal))
   }

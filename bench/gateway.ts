@@ -32,7 +32,8 @@ export async function run({ rounds, quick, say }: Options): Promise<Row[]> {
   const bare = startScript(script, ['bare'], environment)
   const engines = [stack.postgres.pid, ...(stack.redis ? [stack.redis.pid] : [])]
   const recorded = async () =>
-    (await owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM events WHERE closes IS NOT NULL AND phase = 'completed'`)).rows[0]?.n ?? 0
+    (await owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM events WHERE closes IS NOT NULL AND phase = 'completed'`)).rows[0]
+      ?.n ?? 0
   const measured = await interleave(rounds, {
     product: async () => {
       const before = await recorded()

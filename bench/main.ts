@@ -7,7 +7,19 @@ import { closeAll } from './cleanup.ts'
 import type { Options } from './options.ts'
 import { isMet, type Row, table } from './report.ts'
 
-const PROGRAMS = ['ingest', 'pipeline', 'cpu', 'latency', 'extraction', 'memory', 'accuracy'] as const
+const PROGRAMS = [
+  'ingest',
+  'pipeline',
+  'cpu',
+  'latency',
+  'extraction',
+  'memory',
+  'limits',
+  'calls',
+  'gateway',
+  'masking',
+  'accuracy',
+] as const
 const ROUNDS = 5
 const ROUNDS_QUICK = 1
 const EXIT_FAILED = 1

@@ -42,6 +42,7 @@ export const ERRORS = {
   SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used to read documents', retry: 'poison' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
+  MASKING_UNAVAILABLE: { status: 503, title: 'The recogniser that masking needs did not answer', retry: 'transient' },
   DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },
 } as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'later' | 'poison' | 'policy' }>
 

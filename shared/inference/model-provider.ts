@@ -4,12 +4,13 @@ import { evidenceSchema } from './extraction/evidence-schema.ts'
 import { WINDOW_ORDINALS } from './extraction/lists.ts'
 import type { SchemaNode } from './extraction/schema.ts'
 import { mapAtOnce } from './map-at-once.ts'
+import { chatMethods } from './model-chat.ts'
 import { readAnswer, readClassification } from './model-output.ts'
-import type { ChatJsonRequest, Wire } from './openai-wire.ts'
 import { ANSWER_SCHEMA, ANSWER_SYSTEM, answerPrompt, CLASSIFY_SCHEMA, CLASSIFY_SYSTEM, EXTRACT_SYSTEM, pagesPrompt } from './prompts.ts'
 import type { ClaimedField, Passage, Provider, Task } from './provider.ts'
 import { askTwice, isCut, sumFacts } from './repair.ts'
 import { halve, type PagePiece, windowsOf } from './windows.ts'
+import type { ChatJsonRequest, Wire } from './wire.ts'
 
 /** Of all passages together, UTF-16 code units: the best ones come first. */
 const PASSAGES_LENGTH_MAX = 40_000
@@ -19,6 +20,9 @@ const WINDOWS_AT_ONCE = 4
 
 /** A window becomes eight parts at most. */
 const HALVINGS_MAX = 3
+
+/** Of a schema's hash, as much as tells requests with other instructions apart. Hexadecimal digits. */
+const HASH_SHOWN = 16
 
 const CLASSIFY_TOKENS_MAX = 512
 const ANSWER_TOKENS_MAX = 1_024
@@ -40,7 +44,8 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
   return {
     ...identity,
     languageModel: true,
-    endpoints: [wire.endpoint],
+    endpoints: wire.endpoints,
+    ...chatMethods(identity, wire),
 
     async classify(pages, signal) {
       const [window] = windowsOf(pages).windows
@@ -50,6 +55,7 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
         schema: CLASSIFY_SCHEMA,
         schemaName: 'classification',
         maxTokens: CLASSIFY_TOKENS_MAX,
+        cacheKey: 'greffier-classify',
         signal,
       }
       return askTwice((complaint) => ask('classify', { ...fixed, user: pagesPrompt(window, complaint) }), readClassification)
@@ -59,7 +65,13 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
       const { windows, pagesRead } = windowsOf(pages)
       if (windows.length === 0) throw noText()
       const maxTokens = hasList(schema.root) ? EXTRACT_LISTS_TOKENS_MAX : EXTRACT_TOKENS_MAX
-      const fixed = { system: EXTRACT_SYSTEM, schema: evidenceSchema(schema), schemaName: 'extraction', maxTokens }
+      const fixed = {
+        system: EXTRACT_SYSTEM,
+        schema: evidenceSchema(schema),
+        schemaName: 'extraction',
+        maxTokens,
+        cacheKey: `greffier-extract-${schema.hash.slice(0, HASH_SHOWN)}`,
+      }
       const read = (window: readonly PagePiece[], windowSignal: AbortSignal) =>
         askTwice(
           (complaint) => ask('extract', { ...fixed, user: pagesPrompt(window, complaint), signal: windowSignal }),
@@ -78,7 +90,14 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
     embed: (texts, signal) => wire.embeddings({ model: modelOf('embed'), inputs: texts, signal }),
 
     async answer(question, passages, signal) {
-      const fixed = { system: ANSWER_SYSTEM, schema: ANSWER_SCHEMA, schemaName: 'answer', maxTokens: ANSWER_TOKENS_MAX, signal }
+      const fixed = {
+        system: ANSWER_SYSTEM,
+        schema: ANSWER_SCHEMA,
+        schemaName: 'answer',
+        maxTokens: ANSWER_TOKENS_MAX,
+        cacheKey: 'greffier-answer',
+        signal,
+      }
       const shown = fitting(passages)
       return askTwice((complaint) => ask('answer', { ...fixed, user: answerPrompt(question, shown, complaint) }), readAnswer)
     },

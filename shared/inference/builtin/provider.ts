@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { AppError } from '../../contracts/errors.ts'
 import type { CallFacts, Provider } from '../provider.ts'
 import { answerFromPassages } from './answer.ts'
 import { claimsFor } from './claims.ts'
@@ -26,7 +27,7 @@ const COUNTED_LENGTH_MAX = 300_000
  * holds the event loop for well under a second whatever it is given.
  * `tokensIn` and `tokensOut` count words parted by white space: those of the first COUNTED_LENGTH_MAX that came in, and those of the
  * answer.
- * Throws nothing of its own; a `signal` that has aborted rejects with its reason.
+ * A conversation needs a language model: MODEL_REFUSED. Throws nothing else of its own; a `signal` that has aborted rejects with its reason.
  */
 export function createBuiltinProvider(): Provider {
   return {
@@ -65,7 +66,22 @@ export function createBuiltinProvider(): Provider {
       const read = words([question, ...passages.map((passage) => passage.text)])
       return { value, facts: facts(MODELS.answer, read, words([value.answer ?? ''])) }
     },
+    chat: async () => {
+      throw noLanguageModel()
+    },
+    chatStream: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          throw noLanguageModel()
+        },
+      }),
+    }),
+    missing: async () => [],
   }
+}
+
+function noLanguageModel(): AppError {
+  return new AppError('MODEL_REFUSED', 'builtin has no language model to talk to')
 }
 
 function facts(modelReturned: string, tokensIn: number, tokensOut: number): CallFacts {

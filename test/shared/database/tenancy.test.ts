@@ -30,6 +30,8 @@ const TABLES = [
   'artifacts',
   'outbox',
   'idempotency',
+  'budget_days',
+  'budget_reservations',
 ] as const
 
 beforeAll(async () => {
@@ -236,4 +238,6 @@ async function seed(tenantId: string): Promise<void> {
   await add(`events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, '{}', 'intent', 'body')`, event, tenantId)
   await add(`open_intents VALUES ($1, $2)`, event, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
+  await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
+  await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
   double = await startModelDouble()
   const { chat, embed } = DOUBLE_MODELS
   const models = { classify: chat, extract: chat, answer: chat, embed, ocr: null }
-  provider = createMistralProvider({ apiKey: 'sk-never', region: 'eu', models, baseUrl: double.baseUrl, timeoutMs: 10_000 })
+  provider = createMistralProvider({ apiKey: 'sk-never', region: 'eu', models, baseUrl: double.baseUrl, fetch, timeoutMs: 10_000 })
 })
 afterEach(() => double.close())
 
