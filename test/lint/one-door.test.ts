@@ -16,6 +16,8 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
       'shared/inference/wire-fetch.ts',
       'shared/inference/mistral.ts',
       'shared/inference/openai-compatible.ts',
+      // Takes the caller's `fetch`, for the recogniser of names.
+      'shared/masking/presidio.ts',
       // The command line speaks to our own server.
       'services/cli/http.ts',
     ],
