@@ -2,7 +2,7 @@ import { isLetterOrDigit, matchAt } from './characters.ts'
 import type { Candidate } from './finding.ts'
 import type { Source } from './source.ts'
 
-const DIGITS_MIN = 12
+const DIGITS_MIN = 14
 
 /**
  * Payment card numbers: the ranges of the issuers (ISO/IEC 7812) and the Luhn check. Printed in the groups of a card, or named as one, a number counts
@@ -23,11 +23,14 @@ export function* findCards(source: Source): Generator<Candidate> {
   }
 }
 
-const PRINTED = /(?:\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ \u00a0-])\d{6}\2\d{4,5}|\d{12,19})(?![\p{L}\d]|[.,-]\d)/uy
+const PRINTED = /(?:\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ \u00a0-])\d{6}\2\d{4,5}|\d{14,19})(?![\p{L}\d]|[.,-]\d)/uy
 
-/** In this order: Visa, Mastercard, American Express, Discover, Diners Club, JCB, UnionPay, Maestro. */
+/**
+ * In this order: Visa, Mastercard, American Express, Discover, Diners Club, JCB, UnionPay, Maestro. Shorter numbers of Visa and Maestro are no longer issued,
+ * and look like the article numbers of German goods (GTIN).
+ */
 const ISSUERS =
-  /^(?:4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|6(?:011|5\d\d|4[4-9]\d)\d{12,15}|3(?:0[0-59]|[689]\d)\d{11,16}|35\d{14,17}|62\d{14,17}|(?:50|5[6-9]|6\d)\d{10,17})$/
+  /^(?:4(?:\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|6(?:011|5\d\d|4[4-9]\d)\d{12,15}|3(?:0[0-59]|[689]\d)\d{11,16}|35\d{14,17}|62\d{14,17}|(?:50|5[6-9]|6\d)\d{14,17})$/
 
 /** ISO/IEC 7812-1, annex B. */
 function passesLuhn(digits: string): boolean {

@@ -22,6 +22,8 @@ const COUNTRIES = getCountrySpecifications()
 const LETTERS = 2
 const CHECK_DIGITS = 2
 const SEPARATOR = /[ \u00a0\u202f.\n-]/
+/** Without a valid check only the groups of an IBAN, or none, tell it from other numbers that stand side by side. */
+const IN_FOURS = /^[A-Za-z\d]+$|^(?:[A-Za-z\d]{4}[^A-Za-z\d])+[A-Za-z\d]{1,4}$/
 const MISPRINTED =
   /[A-Z]{2}\d{2}(?:[ \u00a0\u202f-](?:[A-Z]{4}|[A-Z]{0,3}\d[A-Z\d]{2,3})){3,7}(?:[ \u00a0\u202f-]\d[A-Z\d]{0,2})?(?![\p{L}\d])/uy
 const NAMED = /[A-Z]{2} ?\d{2}(?:[ \u00a0\u202f-]?(?:[A-Z]{4}|[A-Z]{0,3}\d)[A-Z\d]{0,20}){1,10}(?![\p{L}\d])/uy
@@ -44,7 +46,8 @@ function wholeIban(text: string, start: number, characters: number, bban: string
     .replace(/[^A-Za-z\d]/g, '')
     .toUpperCase()
   if (!new RegExp(bban).test(value.slice(LETTERS + CHECK_DIGITS))) return null
-  return { end, certainty: isValidIBAN(value) ? 'checked' : 'shaped' }
+  if (isValidIBAN(value)) return { end, certainty: 'checked' }
+  return IN_FOURS.test(text.slice(start, end)) ? { end, certainty: 'shaped' } : null
 }
 
 /** Behind the n-th letter or digit from `start` on, over single separators; null when something else comes first, or the run goes on. */

@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import { isLetterOrDigit, matchAt } from './characters.ts'
 import type { Candidate } from './finding.ts'
 import type { NumberToken, Source } from './source.ts'
@@ -23,7 +22,7 @@ function* ipv4(source: Source): Generator<Candidate> {
   for (const token of source.tokens) {
     if (text[token.end] !== '.' || token.digits !== token.start || '.-'.includes(text[token.start - 1] ?? ' ')) continue
     const match = matchAt(QUAD, text, token.start)
-    if (!match || !isIPv4(match[0]) || isSection(source, token, match[0])) continue
+    if (!match || !isIpv4(match[0]) || isSection(source, token, match[0])) continue
     yield { kind: 'ip', start: token.start, end: token.start + match[0].length, certainty: 'checked' }
   }
 }
@@ -63,9 +62,14 @@ function trimmed(text: string, start: number, end: number): { start: number; end
     [start + 1, end],
   ] as const) {
     const address = text.slice(from, to)
-    if (/[\da-f]/i.test(address) && isIPv6(address)) return { start: from, end: to }
+    if (/[\da-f]/i.test(address) && URL.canParse(`http://[${address}]`)) return { start: from, end: to }
   }
   return null
+}
+
+/** Without leading zeros, as RFC 6943, 3.1.1 wants them. */
+function isIpv4(quad: string): boolean {
+  return quad.split('.').every((part) => Number(part) < 256 && String(Number(part)) === part)
 }
 
 function isHex(code: number): boolean {

@@ -33,5 +33,5 @@ export const LABEL_WORDS = {
     vorgang vorgangs aktenzeichen az case ticket batch charge lot po purchaseorder commande facture client numerodecommande numerodefacture dossier pedido factura
     referencia cliente albaran ordine fattura codicecliente ordini bestelling factuur factuurnr klant klantnr encomenda fatura zamowienie faktura klient
     objednavka version ver v release section sec abschnitt kapitel chapter ziffer punkt art artikels clause seite page position pos blz hrb hra
-    registre siren siret rcs kvk krs regon ico handelsregister companyno company registered registration transaction transactionid tracking sendung sendungs`,
+    registre siren siret rcs kvk krs regon ico handelsregister companyno company registered registration transaction transactionid tracking sendung sendungs leitwege leitweg gln`,
 } as const

@@ -12,8 +12,12 @@ const WORD_LENGTH_MAX = 40
 const WORDS_MAX = 6
 const LABEL_WORDS_MAX = 4
 
-/** Reads at most WORDS_MAX words back from `at`, so a text's labels take time in proportion to its numbers. Null: the words say nothing. */
+/**
+ * Reads at most WORDS_MAX words back from `at`, so a text's labels take time in proportion to its numbers. Null: the words say nothing. Letters with a
+ * hyphen (`CF-2026-014`) are no words before a number but its own beginning, and such numbers are those of files.
+ */
 export function labelBefore(text: string, at: number): Label | null {
+  if ((text[at - 1] === '-' || text[at - 1] === '/') && isLetter(text.charCodeAt(at - 2))) return 'other'
   const words = wordsBefore(text, at)
   const skipped = words.findIndex((word) => !FILLERS.has(word))
   const from = skipped < 0 ? words.length : skipped
@@ -28,12 +32,12 @@ export function labelBefore(text: string, at: number): Label | null {
 const GAP = new Set(' \u00a0\t\r\n.:#°º()-–/,"\'*|=+;')
 const WORD_GAP = new Set(" \u00a0.:'’-/°º()")
 const FILLERS = new Set(
-  'n nr no nos num numer numero number numbers nummer nummern numeris szam cislo broj stevilka is ist lautet est es e jest var ar der des von of'.split(
+  'n nr no nos num numer numero number numbers nummer nummern numeris szam cislo broj stevilka id kennung is ist lautet est es e jest var ar der des von of'.split(
     ' ',
   ),
 )
 /** Of the fillers, those that announce a number: what stands before them and is no label of ours names another one. */
-const NUMBER_WORDS = new Set('n nr no num numer numero number nummer cislo broj stevilka'.split(' '))
+const NUMBER_WORDS = new Set('n nr no num numer numero number nummer cislo broj stevilka id kennung'.split(' '))
 /** What stands before `number` without saying whose: `my number is`. */
 const NEUTRAL = new Set(
   'the my your our this his her following die der meine meiner ihre ihrer unsere dieser unter folgende mon ma votre notre le la ce mi su este el il mio suo mijn uw het meu o seu moj'.split(

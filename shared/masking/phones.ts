@@ -1,6 +1,6 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max'
 import { isDigit, isLetterOrDigit, matchAt } from './characters.ts'
-import { numericDateEnd } from './dates.ts'
+import { isShortDate, numericDateEnd } from './dates.ts'
 import type { Candidate } from './finding.ts'
 import type { Label } from './labels.ts'
 import type { NumberToken, Source } from './source.ts'
@@ -40,6 +40,9 @@ export function* findPhones(source: Source): Generator<Candidate> {
 const RUN = /\(?\+?\(?\d(?:[ \u00a0\u202f()/.\u2010\u2011\u2013-]{0,3}\d){4,18}/y
 /** What makes a number an amount, a measure or a part of something longer. */
 const NOT_FOLLOWED = /(?:[.,:]?\d|[ \u00a0]?(?:€|%|EUR\b|USD\b|GBP\b|CHF\b|PLN\b|Kč|zł|kr\b|kg\b|km\b|GB\b|MB\b)|[\p{L}_@])/uy
+/** `(877) 25.04.2018`, `2010-2020`, `12 000 000`: dates, years, amounts. */
+const NO_NUMBER =
+  /(?:^|[ (])\d{1,2}([./-])\d{1,2}\1(?:19|20)\d{2}$|^\(?(?:1\d|20)\d{2} ?[–-] ?(?:1\d|20)\d{2}$|^\(?[1-9]\d?(?:[ .\u00a0\u202f]\d{3})+$/
 /** Their numbers have no trunk prefix, so a bare group of digits says little (ITU-T E.164, national numbering plans). */
 const WITHOUT_TRUNK = new Set(['ES', 'PT', 'PL', 'DK', 'NO', 'CZ', 'LV', 'EE', 'LU', 'MT', 'CY', 'GR', 'IT', 'IS'])
 
@@ -79,8 +82,9 @@ function mayBegin(
 ): boolean {
   if (isInside(text, start)) return false
   if (label === 'phone' || beginning.includes('+')) return true
-  if (token.ahead < DIGITS_MIN || label !== null || numericDateEnd(text, token.start) !== null) return false
-  if (international || text[token.start] === '0' || beginning.startsWith('(')) return true
+  if (token.ahead < DIGITS_MIN || label !== null || numericDateEnd(text, token.start) !== null || isShortDate(text, token.start))
+    return false
+  if (international || text[token.start] === '0') return true
   const [country] = countries
   return country !== undefined && WITHOUT_TRUNK.has(country) && token.ahead > token.end - token.start
 }
@@ -100,6 +104,7 @@ function endsOf(text: string, start: number, run: string): number[] {
     digits += 1
     if (digits > DIGITS_MAX) break
     const isEnd = !isDigit(text.charCodeAt(start + at + 1))
+    if (isEnd && NO_NUMBER.test(run.slice(0, at + 1))) continue
     if (isEnd && digits >= NAMED_DIGITS_MIN && !matchAt(NOT_FOLLOWED, text, start + at + 1)) ends.unshift(start + at + 1)
   }
   return ends.slice(0, ENDS_MAX)

@@ -2,16 +2,24 @@ import { isLetterOrDigit, matchAt } from './characters.ts'
 import type { NumberToken, Source } from './source.ts'
 import type { Span } from './streets.ts'
 
+interface Code extends Span {
+  certain: boolean
+}
+
 /**
  * A postal code, with its town where one follows. `certain`: its form says so, in this text's country or everywhere. The others, bare digits and a word
  * with a capital, are as often an amount and its unit: they count only behind a street.
  */
-export function postalCodeAt({ text, countries }: Source, token: NumberToken): (Span & { certain: boolean }) | null {
+export function postalCodeAt(source: Source, token: NumberToken): Code | null {
+  const { text } = source
   if (token.end - token.digits > DIGITS_MAX) return null
-  const start = countryStart(text, token.start)
+  const start = token.start < token.digits ? token.start : countryStart(text, token.start)
+  return codeAt(source, token, start) ?? (start < token.start ? codeAt(source, token, token.start) : null)
+}
+
+function codeAt({ text, countries }: Source, token: NumberToken, start: number): Code | null {
   if (isLetterOrDigit(text.charCodeAt(start - 1)) || '.,-/'.includes(text[start - 1] ?? ' ')) return null
-  const digits = token.end - token.digits
-  for (const { pattern, certain } of FORMS[start < token.digits ? 'letters' : digits] ?? []) {
+  for (const { pattern, certain } of FORMS[start < token.digits ? 'letters' : token.end - token.digits] ?? []) {
     if (!matchAt(pattern, text, start)) continue
     const isCertain = typeof certain === 'string' ? certain === 'everywhere' : certain.some((country) => countries.includes(country))
     return { start, end: pattern.lastIndex, certain: isCertain }
@@ -47,7 +55,10 @@ const FORMS: Readonly<Record<number | 'letters', readonly Form[]>> = {
     DUTCH,
     POLISH,
     PORTUGUESE,
-    { pattern: sticky(`(?:D|A|CH|F|B|L|I|E|DE|AT|FR|BE|LU|IT|ES|DK|SE|FI|NO|SI|HR|HU)-\\d{4,5} ${TOWN}`), certain: 'everywhere' },
+    {
+      pattern: sticky(`(?:(?:D|A|CH|F|B|L|I|E)-|(?:CH|DE|AT|FR|BE|LU|IT|ES|DK|SE|FI|NO|SI|HR|HU)[ -])\\d{4,5} ${TOWN}`),
+      certain: 'everywhere',
+    },
   ],
   2: [POLISH],
   3: [{ pattern: sticky(`\\d{3} \\d{2} ${NO_UNIT}${TOWN}`), certain: 'nowhere' }],
@@ -59,9 +70,9 @@ function sticky(pattern: string): RegExp {
   return new RegExp(pattern, 'uy')
 }
 
-/** `D-10115`: one or two letters and a hyphen before the digits are the country. */
+/** `D-10115`, `DE 10115`: letters before the digits may be the country. */
 function countryStart(text: string, start: number): number {
-  if (text[start - 1] !== '-') return start
-  const letters = /(?:^|[^\p{L}\d])([A-Z]{1,2})-$/u.exec(text.slice(Math.max(0, start - 4), start))?.[1]
-  return letters ? start - 1 - letters.length : start
+  if (text[start - 1] !== '-' && text[start - 1] !== ' ') return start
+  const letters = /(?:^|[^\p{L}\d])([A-Z]-|[A-Z]{2}[ -])$/u.exec(text.slice(Math.max(0, start - 4), start))?.[1]
+  return letters ? start - letters.length : start
 }

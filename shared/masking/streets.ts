@@ -35,7 +35,7 @@ const NAME_SIGNS = new Set(".'’/-")
 /** A number of four digits before a comma is rather a year. */
 const FRENCH = /(?:\d{1,4}(?: ?(?:bis|ter|quater|[A-Ea-e]))? |\d{1,3}(?: ?(?:bis|ter|quater|[A-Ea-e]))?, )/y
 const ENGLISH = new RegExp(
-  `\\d{1,5}[A-Za-z]?(?:[-–]\\d{1,5})?,? (?:\\p{Lu}[\\p{L}'’.-]{0,30} ){1,4}(?:${ENGLISH_STREETS})(?![\\p{L}\\d])`,
+  `(?:\\d{1,5}[A-Za-z]?(?:[-–]\\d{1,5})? |\\d{1,3}[A-Za-z]?, )(?:\\p{Lu}[\\p{L}'’.-]{0,30} ){1,4}(?:${ENGLISH_STREETS})(?![\\p{L}\\d])`,
   'uy',
 )
 

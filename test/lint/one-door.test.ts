@@ -17,6 +17,7 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
       'shared/inference/wire.ts',
       'shared/inference/openai-wire.ts',
       'shared/inference/wire-fetch.ts',
+      'shared/masking/presidio.ts',
       // The command line speaks to our own server.
       'services/cli/http.ts',
     ],
