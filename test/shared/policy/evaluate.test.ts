@@ -3,8 +3,8 @@ import { DataClass, Sensitivity } from '../../../shared/contracts/document.ts'
 import { TASKS } from '../../../shared/inference/provider.ts'
 import { evaluate, type PolicyRequest } from '../../../shared/policy/evaluate.ts'
 import { Policy, PolicyTask, type Require, type Rule } from '../../../shared/policy/policy.ts'
-import type { Recipient } from '../../../shared/policy/recipient.ts'
-import type { Processor } from '../../../shared/policy/register.ts'
+import { type Recipient, recipientOf } from '../../../shared/policy/recipient.ts'
+import { type Processor, reachOn } from '../../../shared/policy/register.ts'
 
 const CASES = 2_000
 const claim = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' as const }
@@ -75,7 +75,7 @@ const outcome = (rules: Policy, to: Recipient, request: Partial<PolicyRequest> =
 
 describe('requirements', () => {
   test('all met allow, and the decision names the rule', () => {
-    expect(outcome(policy({ require: MEETABLE }), recipient())).toEqual({ outcome: 'allowed', rule: 'rule-0', failed: [] })
+    expect(outcome(policy({ require: MEETABLE }), recipient())).toEqual({ outcome: 'allowed', rule: 'rule-0', failed: [], mask: [] })
   })
 
   test.each<[keyof Require, Recipient, string]>([
@@ -159,7 +159,7 @@ test('a rule for some tenants speaks of no other', () => {
 describe('rules', () => {
   test('the first that fits decides, also against a later one', () => {
     const rules = policy({ when: { purposes: ['payroll'] }, allow: false }, {})
-    expect(outcome(rules, recipient(), { purpose: 'payroll' })).toEqual({ outcome: 'refused', rule: 'rule-0', failed: [] })
+    expect(outcome(rules, recipient(), { purpose: 'payroll' })).toEqual({ outcome: 'refused', rule: 'rule-0', failed: [], mask: [] })
     expect(outcome(rules, recipient())).toMatchObject({ outcome: 'allowed', rule: 'rule-1' })
   })
 
@@ -250,10 +250,92 @@ describe(`over ${CASES} generated policies`, () => {
     }
   })
 
-  test('a processor that the register does not hold is refused', () => {
-    for (const { rules, to, request } of cases()) {
-      expect(evaluate(rules, { ...to, processor: null }, request)).toMatchObject({ outcome: 'refused', rule: null })
+  test('a processor taken out of the register fails closed at the next call, and the decision says so', () => {
+    let allowed = 0
+    for (const { rules, to, request, random } of cases()) {
+      const register = {
+        version: 1 as const,
+        notice: 'for tests',
+        processors: [{ ...processor({ key: 'other' }) }, { ...to.processor, key: 'model' } as Processor],
+      }
+      const target = { processor: 'model', endpoint: pick(random, ['https://model.example', 'in-process']), region: 'eu' }
+      if (evaluate(rules, recipientOf(register, target, {}), request).outcome === 'allowed') allowed += 1
+      const without = { ...register, processors: register.processors.filter(({ key }) => key !== 'model') }
+      expect(evaluate(rules, recipientOf(without, target, {}), request)).toEqual({
+        outcome: 'refused',
+        rule: null,
+        failed: [{ requirement: 'processor in the register', found: 'no entry model' }],
+        mask: [],
+      })
     }
+    expect(allowed).toBeGreaterThan(CASES / 50)
+  })
+
+  test('a refusal names the rule and every requirement that is not met, and no other', () => {
+    let refused = 0
+    for (const { rules, to, request } of cases()) {
+      const decision = evaluate(rules, to, request)
+      if (decision.outcome === 'allowed') expect(decision.failed).toEqual([])
+      const rule = rules.rules.find(({ name }) => name === decision.rule)
+      if (decision.outcome === 'allowed' || !rule?.allow) continue
+      refused += 1
+      // Each requirement asked alone, with the age of evidence that it brings with it. An endpoint is asked of everybody.
+      const { evidence_days_max, ...others } = rule.require
+      const age = evidence_days_max === undefined ? {} : { evidence_days_max }
+      const alone = Object.entries(others).map(([name, value]) => ({ [name]: value, ...age }))
+      const when = { data_classes: [...DataClass.options] }
+      const expected = [...alone, {}].flatMap((require) => evaluate(policy({ when, require }), to, request).failed)
+      const text = (list: typeof expected) => [...new Set(list.map((one) => JSON.stringify(one)))].sort()
+      expect(text(decision.failed)).toEqual(text(expected))
+      expect(decision.failed.length).toBeGreaterThan(0)
+    }
+    expect(refused).toBeGreaterThan(CASES / 10)
+  })
+
+  test('a subprocessor under US law never allows more, and is reach by a subprocessor where there was none', () => {
+    let reached = 0
+    for (const { rules, to, request } of cases()) {
+      if (!to.processor) continue
+      const { subprocessors } = to.processor
+      const through: Processor = { ...to.processor, subprocessors: { ...subprocessors, list: [...subprocessors.list, subprocessor('US')] } }
+      const before = evaluate(rules, to, request)
+      const after = evaluate(rules, { ...to, processor: through }, request)
+      expect(reachOn(through, request.day)).toBe(to.processor.reach.grade === 'none' ? 'via_subprocessor' : to.processor.reach.grade)
+      if (before.outcome === 'allowed' && after.failed.some(({ found }) => found === 'via_subprocessor')) reached += 1
+      // A rule may accept the reach of a subprocessor and not its absence; such a rule is the only way to more.
+      const acceptsOnlyReach = rules.rules.some(({ require }) => require.reach_in && !require.reach_in.includes('none'))
+      if (before.outcome === 'refused' && !acceptsOnlyReach) expect(after.outcome).toBe('refused')
+    }
+    expect(reached).toBeGreaterThan(0)
+  })
+
+  test('a fact that nobody knows never meets what asks for it, and forgetting one never allows more', () => {
+    for (const { rules, to, request, random } of cases()) {
+      if (!to.processor) continue
+      const [name, forgotten] = pick(random, Object.entries(unknowns(to.processor)))
+      const ignorant = { ...to, processor: { ...to.processor, ...forgotten } }
+      const accepting = rules.rules.some(({ require }) => require.reach_in?.includes('unknown'))
+      // A processor in this process is asked for nothing but that; to doubt it is to ask for everything.
+      if (evaluate(rules, to, request).outcome === 'refused' && !(name === 'reach' && accepting))
+        expect([name, evaluate(rules, ignorant, request).outcome]).toEqual([name, 'refused'])
+    }
+  })
+
+  test('evidence that is older than a rule accepts never meets it, and growing old never allows more', () => {
+    let aged = 0
+    for (const { rules, to, request } of cases()) {
+      const now = evaluate(rules, to, request)
+      const later = evaluate(rules, to, { ...request, day: '2030-01-01' })
+      if (now.outcome === 'refused') expect(later.outcome).toBe('refused')
+      const rule = rules.rules.find(({ name }) => name === later.rule)
+      if (later.outcome === 'refused' || rule?.require.evidence_days_max === undefined || to.processor?.deployment === 'in_process')
+        continue
+      aged += 1
+      // What is left is a rule that asks for no fact whose age would count.
+      const { evidence_days_max: _, deployment: __, retention_days_max: ___, ...asked } = rule.require
+      expect(Object.keys(asked)).toEqual([])
+    }
+    expect(aged).toBeGreaterThan(0)
   })
 
   test('a decision is the same twice and fits the policy schema that made it', () => {
@@ -339,6 +421,19 @@ function someRecipient(random: Random): Recipient {
     },
     pick(random, [ENDPOINT, { ...ENDPOINT, region: 'us' }, null]),
   )
+}
+
+/** For each fact an entry that does not know it. */
+function unknowns({ legal_entity, parents, subprocessors, retention, training, reach }: Processor): Record<string, Partial<Processor>> {
+  return {
+    deployment: { deployment: 'unknown' },
+    entity: { legal_entity: { ...legal_entity, country: null } },
+    parents: { parents: parents.map((parent) => ({ ...parent, country: null })) },
+    subprocessors: { subprocessors: { ...subprocessors, read: false } },
+    retention: { retention: { ...retention, days: null } },
+    training: { training: { ...training, use: 'unknown' } },
+    reach: { reach: { ...reach, grade: 'unknown' } },
+  }
 }
 
 function someRequest(random: Random): PolicyRequest {

@@ -37,6 +37,7 @@ test.each<[string, CallTarget]>([
     outcome: 'refused',
     rule: 'anything',
     failed: [{ requirement: 'endpoint in the register', found: 'unknown' }],
+    mask: [],
   })
 })
 
