@@ -107,7 +107,8 @@ async function runJob(services: Services, stage: Stage, payload: unknown, stoppi
   const begun = await claim(services, key, { takeOver: false })
   if (begun.kind !== 'open') return await run(services, key, begun, stopping)
   // The start before this one never ended. What was at work when a worker died may be what killed it: such a job takes none with it again.
-  await services.quarantine(async () => run(services, key, await claim(services, key, { takeOver: true }), stopping))
+  const alone = begun.starts > 1 || !JOBS[stage].waits
+  await services.quarantine(async () => run(services, key, await claim(services, key, { takeOver: true }), stopping), { alone })
 }
 
 function claim({ database }: Services, key: StageKey, options: { takeOver: boolean }): Promise<Begun> {

@@ -19,7 +19,7 @@ export type StageKey = Omit<StageJob, 'v'> & { stage: Stage }
 export type Begun =
   | { kind: 'run' | 'exhausted'; epoch: number; starts: number; document: DocumentRow }
   | { kind: 'skip'; reason: 'finished' | 'superseded' | 'erased' | 'unknown' }
-  | { kind: 'open' }
+  | { kind: 'open'; starts: number }
 
 /**
  * Makes a stage due: its row and its outbox row, in the caller's transaction. Doing it again resets the stage. `wakeAll` is for a process that has no
@@ -72,19 +72,20 @@ export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver
       UPDATE documents SET status = 'processing' FROM started WHERE id = ${document_id} AND status = 'received'
     )
     SELECT document.*, started.epoch, started.starts, pg_notify(${PROGRESS_CHANNEL}, id::text),
-      (SELECT status FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_status
+      (SELECT status FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_status,
+      (SELECT starts FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_starts
     FROM document LEFT JOIN started ON true`.execute(tx)
   const [row] = rows
   if (!row) return { kind: 'skip', reason: 'unknown' }
-  const { epoch, starts, stage_status, ...document } = row
+  const { epoch, starts, stage_status, stage_starts, ...document } = row
   if (epoch !== null && starts !== null) return { kind: starts > JOBS[stage].attempts ? 'exhausted' : 'run', epoch, starts, document }
   if (document.erased_at && stage !== 'erase') return { kind: 'skip', reason: 'erased' }
   if (document.revision !== revision && stage !== 'erase') return { kind: 'skip', reason: 'superseded' }
-  return !takeOver && stage_status === 'running' ? { kind: 'open' } : { kind: 'skip', reason: 'finished' }
+  return !takeOver && stage_status === 'running' ? { kind: 'open', starts: stage_starts ?? 0 } : { kind: 'skip', reason: 'finished' }
 }
 
-/** `stage_status` is what it was before this statement, and by then perhaps no longer: it only chooses between looking again and not. */
-type Claimed = DocumentRow & { epoch: number | null; starts: number | null; stage_status: StageStatus | null }
+/** `stage_status` and `stage_starts` are what they were before this statement, and by then perhaps no longer: it only chooses between looking again and not. */
+type Claimed = DocumentRow & { epoch: number | null; starts: number | null; stage_status: StageStatus | null; stage_starts: number | null }
 
 /**
  * The fence: throws STALE_EPOCH when another start has taken over, the revision is no longer current, or the document was erased.

@@ -32,14 +32,26 @@ export function checkValue(expected: ExpectedValue, value: string, quote: string
       return stated(NUMBERS[expected].test(value) && amounts(quote, language).has(Number(value)))
     case 'currency':
       return stated(findCurrencies(page).some((currency) => currency.code === value) || (/^[A-Z]{3}$/.test(value) && spelled(quote, value)))
-    // A yes may be said in any words; that its quote stands there is all that can be known.
+    // A yes may be said in any words: that its quote states it, no rule here can tell.
     case 'boolean':
-      return stated(value === 'true' || value === 'false')
+      return 'absent'
     case 'string':
       return stated(spelled(quote, value) || dates(page).includes(value) || findDurations(page).some(({ iso }) => iso === value))
     default:
       return spelled(quote, value) ? checkIdentifier(expected, value) : 'absent'
   }
+}
+
+/**
+ * A value in the form that its format asks for, where it came as the document prints it: as a model does that was shown a placeholder for it, or did not
+ * heed the form. What has no one reading stays as it is.
+ */
+export function inForm(expected: ExpectedValue, value: string): string {
+  if (expected === 'iban' || expected === 'vat-id') return value.replace(/[\s.-]/g, '').toUpperCase()
+  if (expected !== 'date' || isDate(value)) return value
+  const page = readPages([{ number: 1, method: 'plain', text: value, reason: null }])[0]
+  const [only, ...others] = new Set(page ? dates(page) : [])
+  return only !== undefined && others.length === 0 ? only : value
 }
 
 function checkIdentifier(format: 'iban' | 'vat-id' | 'national-id' | 'email' | 'phone', value: string): ValueCheck {

@@ -1,6 +1,6 @@
 import type { Evidence, Field, FieldCheck, Page } from '../../contracts/extraction.ts'
 import type { ClaimedField } from '../provider.ts'
-import { checkValue, type ValueCheck } from '../value-check.ts'
+import { checkValue, inForm, type ValueCheck } from '../value-check.ts'
 import { findContradictions } from './consistency.ts'
 import { type Leaf, leafAt } from './leaves.ts'
 import { orderLists } from './lists.ts'
@@ -43,14 +43,15 @@ interface Read {
 }
 
 function read(claim: ClaimedField, leaf: Leaf, evidence: Evidence | null, { language, byRules }: Judged): Read {
-  const { value } = claim
+  const expected = leaf.format ?? leaf.type
+  const value = byRules ? claim.value : inForm(expected, claim.value)
   if (claim.quote === null) return { value, leaf, evidence: null, doubt: 'not_quoted' }
   if (!evidence) return { value, leaf, evidence: null, doubt: 'quote_not_found' }
   if (claim.doubt) return { value, leaf, evidence, doubt: claim.doubt === 'conflicting' ? 'disagrees' : 'doubted' }
   if (byRules) return { value, leaf, evidence, doubt: null }
   if (leaf.values && !leaf.values.includes(value)) return { value, leaf, evidence, doubt: 'implausible' }
-  // A chosen word of the schema (`paid`, `open`) need not be the document's.
-  const check = leaf.values ? 'stated' : checkValue(leaf.format ?? leaf.type, value, evidence.quote, language)
+  // A word that was chosen from the schema is verified where the document has that word.
+  const check = checkValue(leaf.values ? 'string' : expected, value, evidence.quote, language)
   return { value, leaf, evidence, doubt: DOUBTS[check] }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Page } from '../../../../shared/contracts/extraction.ts'
 import { judgeClaims } from '../../../../shared/inference/extraction/judge.ts'
 import { WINDOW_ORDINALS } from '../../../../shared/inference/extraction/lists.ts'
+import { compileSchema } from '../../../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../../../shared/inference/extraction/shipped.ts'
 import type { ClaimedField } from '../../../../shared/inference/provider.ts'
 
@@ -63,6 +64,31 @@ describe('a field', () => {
     const claim = { path: 'iban', value: 'DE88370400440532013000', quote: quote.replace('89', '88'), page: 1 }
     const judged = { pages: wrong, schema: invoice, language: 'de', byRules: false }
     expect(judgeClaims([claim], judged).iban).toMatchObject({ status: 'conflicting', checks: ['checksum_failed'] })
+  })
+
+  test('comes in the form that its format asks for, also where the model repeated what is printed', () => {
+    const fields = judge([
+      { path: 'iban', value: 'DE89 3704 0044 0532 0130 00', quote: 'IBAN DE89 3704 0044 0532 0130 00', page: 1 },
+      { path: 'issue_date', value: '3. März 2026', quote: 'vom 3. März 2026', page: 1 },
+    ])
+    expect(fields.iban).toMatchObject({ value: 'DE89370400440532013000', status: 'verified' })
+    expect(fields.issue_date).toMatchObject({ value: '2026-03-03', status: 'verified' })
+  })
+
+  test('of chosen words or of yes and no is verified only where the document has that word', () => {
+    const properties = { state: { enum: ['bezahlt', 'offen'] }, paid: { type: 'boolean' }, kind: { enum: ['Rechnung', 'Gutschrift'] } }
+    const schema = compileSchema({ name: 'mine', version: 1, type: null, json_schema: { type: 'object', properties } })
+    const claims = ['state', 'paid', 'kind'].map((path, at) => ({
+      path,
+      value: ['offen', 'true', 'Rechnung'][at] ?? '',
+      quote: 'Rechnung 4711',
+      page: 1,
+    }))
+    expect(judge(claims, { schema })).toMatchObject({
+      state: { status: 'unverified', checks: ['value_not_in_quote'] },
+      paid: { status: 'unverified' },
+      kind: { status: 'verified' },
+    })
   })
 
   test('that the schema does not have is left out', () => {
