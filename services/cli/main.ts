@@ -72,6 +72,8 @@ function assemble(run: Run): Command {
   const program = new Command('greffier')
     .description('Reads documents, answers questions about them, and keeps the record that the GDPR asks for.')
     .exitOverride()
+    // `cost` has options and a command below it: each takes its own.
+    .enablePositionalOptions()
     .configureOutput({ writeErr: () => undefined })
     .addHelpText(
       'after',

@@ -28,6 +28,8 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/documents/:id/record', 'records:read'],
   ['GET', '/v1/processors', 'records:read'],
   ['GET', '/v1/costs', 'records:read'],
+  ['POST', '/v1/costs/estimate', 'records:read', { documents: [{ bytes: 1, media_type: 'text/plain' }] }],
+  ['POST', '/v1/policy/replay', 'records:read', { policy: 'name: nothing\nversion: 1\nrules: []\n' }],
   ['GET', '/v1/defaults', 'documents:read'],
   ['PUT', '/v1/defaults', 'keys:manage', { sensitivity: 'internal', data_classes: ['personal'] }],
   ['POST', '/v1/search', 'search', { query: 'xylophone contract' }],

@@ -232,9 +232,11 @@ describe('what describes the service', () => {
       'GET /v1/keys',
       'GET /v1/processors',
       'POST /v1/answers',
+      'POST /v1/costs/estimate',
       'POST /v1/documents',
       'POST /v1/documents/{id}/reprocess',
       'POST /v1/keys',
+      'POST /v1/policy/replay',
       'POST /v1/search',
       'PUT /v1/defaults',
     ])

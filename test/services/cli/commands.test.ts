@@ -74,7 +74,7 @@ describe('commands over a running server', () => {
   test('cost prints euros by model and purpose, and says what nobody has priced', async () => {
     const { url, requests } = await fake()
     const { stdout } = await runCli(['cost', '--from', '2026-11-01T00:00:00Z'], { url })
-    expect(stdout).toMatch(/^ *1\.234567 +1 +1000 +100 +mistral +mistral-small-latest +extract +invoice_processing$/m)
+    expect(stdout).toMatch(/^ *1\.234567 +1 +1000 +400 +100 +mistral +mistral-small-latest +extract +invoice_processing$/m)
     expect(stdout).toContain('1.234567 euros for 2 calls; 1 of them went to models without a price')
     expect(requests.at(-1)?.query.get('from')).toBe('2026-11-01T00:00:00Z')
     expect((await runCli(['cost', '--from', 'yesterday'], { url })).code).toBe(64)

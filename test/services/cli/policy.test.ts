@@ -92,3 +92,45 @@ describe('processors', () => {
     expect(old.open.length).toBeGreaterThanOrEqual(open.length)
   })
 })
+
+describe('advise', () => {
+  const ADVISE = ['advise', '--data', 'personal,special', '--sensitivity', 'confidential', '--documents-per-month', '5000']
+
+  test('compares the ways without a server: what the policy allows, euros a month, what stays exposed', async () => {
+    const { ways, cheapest_allowed, tokens_per_month } = await json(ADVISE)
+    expect(ways.map(({ kind, allowed }: { kind: string; allowed: boolean }) => [kind, allowed])).toEqual([
+      ['eu_api', false],
+      ['self_hosted', true],
+      ['us_provider', false],
+      ['us_provider', false],
+    ])
+    expect(cheapest_allowed).toBe('vLLM on a server of your own')
+    expect(tokens_per_month.in.high).toBeGreaterThan(0)
+    const { stdout } = await runCli(ADVISE)
+    for (const words of [
+      'euros a month',
+      'What remains exposed:',
+      'refused by special-and-criminal-stay-inside: deployment in in_process, self_hosted: hosted',
+    ])
+      expect(stdout).toContain(words)
+  })
+
+  test.each([
+    [['advise']],
+    [['advise', '--documents-per-month', '0']],
+    [[...ADVISE, '--server', 'nobody']],
+    [[...ADVISE, '--task', 'sing']],
+  ])('%j is wrong usage, said in one line', async (args) => {
+    const { code, stderr } = await runCli(args)
+    expect(code).toBe(64)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('a price list that does not parse is one error with line and column', async () => {
+    await withFiles({ 'prices.yaml': 'version: 1\nnotice: mine\nrates: []\nprices:\n  - { processor: mistral }\n' }, async (folder) => {
+      const { code, stderr } = await runCli(ADVISE, { env: { PRICES_FILE: join(folder, 'prices.yaml') } })
+      expect(code).toBe(78)
+      expect(stderr).toMatch(/prices\.yaml:5:\d+: prices\.0\.models/)
+    })
+  })
+})
