@@ -265,7 +265,7 @@ describe('an erasure', () => {
         await going.promise
       }
       const { timeoutMs } = JOBS.index
-      if (lost === 'timed out') Object.assign(JOBS.index, { timeoutMs: 1_000 })
+      if (lost === 'timed out') Object.assign(JOBS.index, { timeoutMs: 5_000 })
       const working = queue.deliver('index', key)
       await reached.promise
       Object.assign(JOBS.index, { timeoutMs })
