@@ -10,6 +10,7 @@ import { byStrictness, type Decision, evaluate, together } from '../policy/evalu
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declarations, recipientOf } from '../policy/recipient.ts'
+import { explainRefusal } from '../policy/refusal.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
 import { maskCall } from './masked-provider.ts'
@@ -88,18 +89,21 @@ export function createGateway(options: GatewayOptions): ModelGateway {
   return {
     order: mapTasks((task) => options.order[task].map(identityOf)),
     call: async (context, run) => {
+      const refused: CallDraft[] = []
       for (const provider of options.order[context.task]) {
         if (context.only !== undefined && provider.processor !== context.only) continue
         const decision = decide(options, provider, context)
         const draft = describeCall(options, provider, decision, context)
         if (decision.outcome === 'refused') {
+          refused.push(draft)
           await write(options, context, { ...draft, phase: 'refused', ai_generated: false })
           continue
         }
         const result = await show(options, context, { provider, decision, draft }, run)
         if (result !== 'unmaskable') return { ...result, provider: identityOf(provider) }
       }
-      throw new AppError('POLICY_REFUSED', `no configured provider may ${context.task} this data under policy ${options.policy.name}`)
+      const { sentences } = explainRefusal(refused, options, context.step)
+      throw new AppError('POLICY_REFUSED', sentences.join(' '), { extra: { sentences } })
     },
   }
 }

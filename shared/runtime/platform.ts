@@ -8,6 +8,7 @@ import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
 import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
+import { checkModels } from '../inference/boot-check.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
 import { attempt } from '../limits/attempts.ts'
@@ -34,6 +35,7 @@ const CONNECTION_ERROR_LOG_MS = 1_000
 /** All that the requests for one answer may take together, pauses between them included; a stage that waits longer is put back. */
 const CALL_MS_MAX = 120_000
 const CALL_TRIES_MAX = 3
+const MODELS_ANSWER_MS = 10_000
 const MICRO = 1_000_000
 
 /** Everything that services share, each part behind its port. */
@@ -110,6 +112,10 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       microEurMax: config.BUDGET_EUROS_PER_DAY === undefined ? null : Math.round(config.BUDGET_EUROS_PER_DAY * MICRO),
     }),
   })
+  const stopping = new AbortController()
+  const checked = checkModels(rules.order, AbortSignal.any([stopping.signal, AbortSignal.timeout(MODELS_ANSWER_MS)])).then((sentences) => {
+    if (!stopping.signal.aborted) for (const sentence of sentences) log.warn({}, sentence)
+  })
   return {
     database,
     listener,
@@ -139,6 +145,8 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       await listener.close()
       await backend.close()
       await search.close()
+      stopping.abort()
+      await checked
       await gate.close()
       redis?.disconnect()
       await rules.outbound.close()
