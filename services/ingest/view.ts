@@ -1,9 +1,15 @@
 import type { DocumentKeys } from '../../shared/blobs/vault.ts'
-import type { DocumentView, StageView } from '../../shared/contracts/document.ts'
+import type { DocumentView, ExtractionView, Refusal, StageView } from '../../shared/contracts/document.ts'
+import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
 import { readFields } from '../../shared/database/content.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
+import { readRefusedCalls } from '../../shared/database/events.ts'
+import { findSchema, recordedSchema } from '../../shared/database/extraction-schemas.ts'
+import { assemble } from '../../shared/inference/extraction/assemble.ts'
+import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
+import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
 /** A document as lists show it: nothing that was sealed. */
 export function documentHead(row: DocumentRow) {
@@ -25,17 +31,43 @@ export function documentHead(row: DocumentRow) {
 }
 
 /** Status and stages of the current revision, fields and pages as far as they exist; while a new revision is on its way, the fields of the live one. */
-export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentKeys): Promise<DocumentView> {
+export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentKeys, rules: RulesInForce): Promise<DocumentView> {
   const place = { tenant_id: row.tenant_id, document_id: row.id }
   const current = await readPagesHead(tx, row.id, row.revision)
+  const stages = await readStages(tx, row.id, row.revision)
   const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
+  const fields = await readFields(tx, { ...place, revision: shown }, keys)
   return {
     ...documentHead(row),
     ...openAnnex(keys, row),
-    stages: await readStages(tx, row.id, row.revision),
+    stages,
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
-    fields: await readFields(tx, { ...place, revision: shown }, keys),
+    schema_name: row.schema_name,
+    fields,
+    extraction: await readExtraction(tx, row, shown, fields),
+    refusal: row.status === 'refused' ? await readRefusal(tx, row, stages, rules) : null,
   }
+}
+
+/** Fields are written by a stage in one transaction with the pages that they were read from: with neither there is nothing to show. */
+async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields: DocumentView['fields']): Promise<ExtractionView | null> {
+  const { pages_read } = await tx
+    .selectFrom('revisions')
+    .select('pages_read')
+    .where('document_id', '=', row.id)
+    .where('revision', '=', revision)
+    .executeTakeFirstOrThrow()
+  const { data: type } = DocumentType.safeParse(row.type)
+  if (pages_read === null || !type) return null
+  const recorded = await recordedSchema(tx, { document_id: row.id, revision })
+  const own = recorded && (await findSchema(tx, { name: recorded.name, version: recorded.version, document_type: null }))
+  const schema = own ?? schemaFor(type)
+  return { schema: { name: schema.name, version: schema.version, own: own !== null }, ...assemble(fields, schema), pages_read }
+}
+
+async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
+  const refused = STAGES.find((stage) => stages.some((view) => view.stage === stage && view.status === 'failed'))
+  return refused ? explainRefusal(await readRefusedCalls(tx, row.id, row.revision, refused), rules, refused) : null
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

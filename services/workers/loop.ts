@@ -44,6 +44,8 @@ interface LoopServices {
   log: Log
   metrics: Metrics
   passPoint: PassPoint
+  /** The rules that this worker's calls are decided by (`hashRules`). */
+  refusedUnder: string
   /** Called when a stage of this worker has made another one due. */
   onDue: () => void
 }
@@ -105,7 +107,8 @@ async function runJob(services: Services, stage: Stage, payload: unknown, stoppi
   const begun = await claim(services, key, { takeOver: false })
   if (begun.kind !== 'open') return await run(services, key, begun, stopping)
   // The start before this one never ended. What was at work when a worker died may be what killed it: such a job takes none with it again.
-  await services.quarantine(async () => run(services, key, await claim(services, key, { takeOver: true }), stopping))
+  const alone = begun.starts > 1 || !JOBS[stage].waits
+  await services.quarantine(async () => run(services, key, await claim(services, key, { takeOver: true }), stopping), { alone })
 }
 
 function claim({ database }: Services, key: StageKey, options: { takeOver: boolean }): Promise<Begun> {
@@ -260,7 +263,7 @@ async function fail(services: Services, start: Start, error: unknown): Promise<v
       result: 'failed',
       error_code: code,
     })
-    await failStage(tx, start.key, code, refused ? 'refused' : 'failed')
+    await failStage(tx, start.key, code, refused ? { refusedUnder: services.refusedUnder } : 'failed')
   })
   if (ended) observe(services, start, refused ? 'refused' : 'failed')
 }

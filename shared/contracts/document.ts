@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Field } from './extraction.ts'
+import { SchemaName } from './schemas.ts'
 
 export const Sensitivity = z.enum(['public', 'internal', 'confidential', 'special'])
 export type Sensitivity = z.infer<typeof Sensitivity>
@@ -35,6 +36,8 @@ export const UploadOptions = z.strictObject({
   ...UploadDefaults.shape,
   purpose: Purpose.default('document_processing'),
   on_duplicate: OnDuplicate.default('return'),
+  /** One of the organisation's own; left out, the one for the document's type. */
+  schema: SchemaName.optional(),
   file_name: z.string().min(1).max(255).optional(),
   metadata: z
     .record(z.string().min(1).max(64), z.string().max(1024))
@@ -85,18 +88,57 @@ export const PageView = z.strictObject({
   reason: z.string().nullable(),
 })
 
+/**
+ * All fields together as one value, in the shape and with the types of the schema that they were read by, whatever their status: it stands beside each of
+ * them in `fields`. `schema_valid`: whether the value fits the schema, what it requires included. `pages_read`: pages with text that were read, which are
+ * fewer than there are where a document is longer than a provider reads.
+ */
+export const ExtractionView = z.strictObject({
+  /** `own`: one of the organisation's, not one that ships. */
+  schema: z.strictObject({ name: z.string(), version: z.int().min(1), own: z.boolean() }),
+  data: z.record(z.string(), z.unknown()),
+  schema_valid: z.boolean(),
+  pages_read: z.int().min(0),
+})
+export type ExtractionView = z.infer<typeof ExtractionView>
+
+/**
+ * Why the policy let nobody do what a stage needed, for a reader who decides about policies. `policy` is the one that refused; its name is known while it
+ * is the one in force. Null: there was nobody whom it could have been asked about.
+ */
+export const Refusal = z.strictObject({
+  stage: z.string(),
+  task: z.string().nullable(),
+  policy: z.strictObject({ name: z.string().nullable(), hash: z.string() }).nullable(),
+  sentences: z.array(z.string()).min(1),
+})
+export type Refusal = z.infer<typeof Refusal>
+
+/** `extraction` is null until the fields were read; `schema_name` is what the upload named; `refusal` says why where the status is `refused`. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
   file_name: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   stages: z.array(StageView),
   pages: z.array(PageView),
+  schema_name: z.string().nullable(),
   fields: z.record(z.string(), Field),
+  extraction: ExtractionView.nullable(),
+  refusal: Refusal.nullable(),
 })
 export type DocumentView = z.infer<typeof DocumentView>
 
 export const DocumentList = z.strictObject({ documents: z.array(DocumentHead), next_cursor: z.string().nullable() })
 export type DocumentList = z.infer<typeof DocumentList>
+
+/** `stage` is where the document goes on. */
+export const RedriveAccepted = z.strictObject({
+  document_id: z.uuid(),
+  revision: z.int(),
+  status: DocumentStatus,
+  stage: z.string(),
+})
+export type RedriveAccepted = z.infer<typeof RedriveAccepted>
 
 export const DocumentText = z.strictObject({
   document_id: z.uuid(),

@@ -18,6 +18,12 @@ export const ERRORS = {
   UNSUPPORTED_TYPE: { status: 415, title: 'The type of the document is not supported', retry: 'poison' },
   TYPE_MISMATCH: { status: 415, title: 'The content contradicts the file extension or media type', retry: 'poison' },
   EMPTY_DOCUMENT: { status: 422, title: 'The document has no bytes', retry: 'poison' },
+  SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used', retry: 'poison' },
+  SCHEMA_TOO_LARGE: { status: 413, title: 'The schema is larger than allowed', retry: 'poison' },
+  SCHEMA_NOT_FOUND: { status: 404, title: 'There is no such schema', retry: 'poison' },
+  SCHEMA_UNKNOWN: { status: 422, title: 'The upload names a schema that the organisation does not have', retry: 'poison' },
+  SCHEMA_LIMIT: { status: 409, title: 'The organisation has as many schemas as it may keep', retry: 'poison' },
+  NOTHING_TO_REDRIVE: { status: 409, title: 'The document neither failed nor was refused', retry: 'poison' },
   UPLOAD_ABORTED: { status: 400, title: 'The upload ended early', retry: 'poison' },
   RATE_LIMITED: { status: 429, title: 'Too many requests', retry: 'transient' },
   INTERNAL: { status: 500, title: 'Something failed on our side', retry: 'transient' },
@@ -41,6 +47,7 @@ export const ERRORS = {
   BUDGET_EXHAUSTED: { status: 429, title: 'The budget of the day for model calls is used up', retry: 'later' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
+  MASKING_UNAVAILABLE: { status: 503, title: 'The recogniser that masking needs did not answer', retry: 'transient' },
   DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },
 } as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'later' | 'poison' | 'policy' }>
 

@@ -9,6 +9,7 @@ import { z } from 'zod'
  * backoffMs    pause before the second start; doubles with each further one, with jitter
  * timeoutMs    wall clock of one start
  * concurrency  starts at once in one worker process
+ * waits        most of a start is waiting for a model: after a crash such starts need not run one by one
  * next         the stage that follows, or null
  */
 const StageJob = z.strictObject({
@@ -20,11 +21,11 @@ const StageJob = z.strictObject({
 export type StageJob = z.infer<typeof StageJob>
 
 export const JOBS = {
-  extract: { payload: StageJob, attempts: 4, backoffMs: 1_000, timeoutMs: 120_000, concurrency: 2, next: 'enrich' },
-  enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 4, next: 'index' },
-  index: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 180_000, concurrency: 4, next: 'done' },
-  done: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 30_000, concurrency: 4, next: null },
-  erase: { payload: StageJob, attempts: 1_000_000, backoffMs: 1_000, timeoutMs: 60_000, concurrency: 4, next: null },
+  extract: { payload: StageJob, attempts: 4, backoffMs: 1_000, timeoutMs: 120_000, concurrency: 2, waits: false, next: 'enrich' },
+  enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 160, waits: true, next: 'index' },
+  index: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 180_000, concurrency: 4, waits: false, next: 'done' },
+  done: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 30_000, concurrency: 4, waits: false, next: null },
+  erase: { payload: StageJob, attempts: 1_000_000, backoffMs: 1_000, timeoutMs: 60_000, concurrency: 4, waits: false, next: null },
 } as const satisfies Record<string, JobDefinition>
 
 interface JobDefinition {
@@ -33,6 +34,7 @@ interface JobDefinition {
   backoffMs: number
   timeoutMs: number
   concurrency: number
+  waits: boolean
   next: 'enrich' | 'index' | 'done' | null
 }
 

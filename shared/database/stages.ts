@@ -10,13 +10,16 @@ type DocumentRow = Selectable<Tables['documents']>
 /** Followers of a document's progress listen here; the payload is the document's id. */
 export const PROGRESS_CHANNEL = 'greffier_progress'
 
+/** How many rules a refused stage remembers. */
+const REFUSED_UNDER_MAX = 20
+
 export type StageKey = Omit<StageJob, 'v'> & { stage: Stage }
 
 /** What `beginStage` decided. `epoch` fences every later write of this start. */
 export type Begun =
   | { kind: 'run' | 'exhausted'; epoch: number; starts: number; document: DocumentRow }
   | { kind: 'skip'; reason: 'finished' | 'superseded' | 'erased' | 'unknown' }
-  | { kind: 'open' }
+  | { kind: 'open'; starts: number }
 
 /**
  * Makes a stage due: its row and its outbox row, in the caller's transaction. Doing it again resets the stage. `wakeAll` is for a process that has no
@@ -69,19 +72,20 @@ export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver
       UPDATE documents SET status = 'processing' FROM started WHERE id = ${document_id} AND status = 'received'
     )
     SELECT document.*, started.epoch, started.starts, pg_notify(${PROGRESS_CHANNEL}, id::text),
-      (SELECT status FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_status
+      (SELECT status FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_status,
+      (SELECT starts FROM stages WHERE document_id = ${document_id} AND revision = ${revision} AND stage = ${stage}) AS stage_starts
     FROM document LEFT JOIN started ON true`.execute(tx)
   const [row] = rows
   if (!row) return { kind: 'skip', reason: 'unknown' }
-  const { epoch, starts, stage_status, ...document } = row
+  const { epoch, starts, stage_status, stage_starts, ...document } = row
   if (epoch !== null && starts !== null) return { kind: starts > JOBS[stage].attempts ? 'exhausted' : 'run', epoch, starts, document }
   if (document.erased_at && stage !== 'erase') return { kind: 'skip', reason: 'erased' }
   if (document.revision !== revision && stage !== 'erase') return { kind: 'skip', reason: 'superseded' }
-  return !takeOver && stage_status === 'running' ? { kind: 'open' } : { kind: 'skip', reason: 'finished' }
+  return !takeOver && stage_status === 'running' ? { kind: 'open', starts: stage_starts ?? 0 } : { kind: 'skip', reason: 'finished' }
 }
 
-/** `stage_status` is what it was before this statement, and by then perhaps no longer: it only chooses between looking again and not. */
-type Claimed = DocumentRow & { epoch: number | null; starts: number | null; stage_status: StageStatus | null }
+/** `stage_status` and `stage_starts` are what they were before this statement, and by then perhaps no longer: it only chooses between looking again and not. */
+type Claimed = DocumentRow & { epoch: number | null; starts: number | null; stage_status: StageStatus | null; stage_starts: number | null }
 
 /**
  * The fence: throws STALE_EPOCH when another start has taken over, the revision is no longer current, or the document was erased.
@@ -134,13 +138,23 @@ export async function completeStage(tx: Tx, key: StageKey): Promise<void> {
   else await notifyProgress(tx, key.document_id)
 }
 
-/** Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, everything else as `failed`. */
-export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome: 'failed' | 'refused'): Promise<void> {
-  await stageRow(tx, key).set({ status: 'failed', finished_at: sql<Date>`now()`, error_code: code }).execute()
+/**
+ * Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, under rules that are remembered; everything else as
+ * `failed`.
+ */
+export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome: 'failed' | { refusedUnder: string }): Promise<void> {
+  await stageRow(tx, key)
+    .set({
+      status: 'failed',
+      finished_at: sql<Date>`now()`,
+      error_code: code,
+      ...(outcome === 'failed' ? {} : { refused_under: withRules(outcome.refusedUnder) }),
+    })
+    .execute()
   if (key.stage !== 'erase') {
     await tx
       .updateTable('documents')
-      .set({ status: outcome, error_code: code, completed_at: sql<Date>`now()` })
+      .set({ status: outcome === 'failed' ? 'failed' : 'refused', error_code: code, completed_at: sql<Date>`now()` })
       .where('id', '=', key.document_id)
       .where('erased_at', 'is', null)
       .execute()
@@ -164,6 +178,13 @@ export async function postponeStage(
     .execute()
   await enqueue(tx, key.stage, key, options.dueInMs)
   await notifyProgress(tx, key.document_id)
+}
+
+/** The newest last, each once, and of very many the newest. */
+function withRules(refusedUnder: string) {
+  return sql<
+    string[]
+  >`(array_append(array_remove(refused_under, ${refusedUnder}), ${refusedUnder}))[greatest(1, cardinality(array_remove(refused_under, ${refusedUnder})) + 2 - ${REFUSED_UNDER_MAX}::int):]`
 }
 
 async function notifyProgress(tx: Tx, documentId: string): Promise<void> {

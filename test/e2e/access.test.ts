@@ -24,7 +24,17 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/documents/:id/content', 'documents:read'],
   ['GET', '/v1/documents/:id/text', 'documents:read'],
   ['POST', '/v1/documents/:id/reprocess', 'documents:write'],
+  ['POST', '/v1/documents/:id/redrive', 'documents:write'],
   ['DELETE', '/v1/documents/:id', 'documents:erase'],
+  ['GET', '/v1/schemas', 'documents:read'],
+  ['GET', '/v1/schemas/:name', 'documents:read'],
+  [
+    'POST',
+    '/v1/schemas',
+    'documents:write',
+    { name: 'mine', document_type: null, schema: { type: 'object', properties: { a: { type: 'string' } } } },
+  ],
+  ['DELETE', '/v1/schemas/:name', 'documents:write'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
   ['GET', '/v1/processors', 'records:read'],
   ['GET', '/v1/costs', 'records:read'],
@@ -41,7 +51,7 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
 const WITH_ID = ROUTES.filter(([, path]) => path.includes(':id'))
 
 function ask(method: string, path: string, headers: Record<string, string>, body?: object, id = documentId): Promise<Response> {
-  return fetch(`${greffier.url}${path.replace(':id', id)}`, {
+  return fetch(`${greffier.url}${path.replace(':id', id).replace(':name', 'mine')}`, {
     method,
     headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
     ...(body ? { body: JSON.stringify(body) } : {}),
@@ -56,7 +66,7 @@ describe('without a valid key', () => {
     const served = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(':id', '{id}')}`).sort()).toEqual(served.sort())
+    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/:(id|name)/, '{$1}')}`).sort()).toEqual(served.sort())
   })
 
   test.each(ROUTES)('%s %s is 401 with WWW-Authenticate', async (method, path, _scope, body) => {

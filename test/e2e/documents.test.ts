@@ -44,6 +44,12 @@ describe('a document', () => {
     const times = document.stages.flatMap(({ started_at, finished_at }) => [started_at ?? '', finished_at ?? ''])
     expect(times).toEqual([...times].sort())
     expect(document.fields.invoice_number?.value).toBe('RE-2026-0042')
+    expect(document.extraction).toMatchObject({
+      schema: { name: 'invoice', version: 1 },
+      data: { invoice_number: 'RE-2026-0042' },
+      schema_valid: true,
+      pages_read: 1,
+    })
     for (const { evidence } of Object.values(document.fields)) {
       for (const { start, end, quote } of evidence) expect(INVOICE.slice(start, end)).toBe(quote)
     }
@@ -215,6 +221,7 @@ describe('what describes the service', () => {
     expect(routes.map(({ route }) => route).sort()).toEqual([
       'DELETE /v1/documents/{id}',
       'DELETE /v1/keys/{id}',
+      'DELETE /v1/schemas/{name}',
       'GET /v1/costs',
       'GET /v1/defaults',
       'GET /v1/documents',
@@ -225,12 +232,16 @@ describe('what describes the service', () => {
       'GET /v1/documents/{id}/text',
       'GET /v1/keys',
       'GET /v1/processors',
+      'GET /v1/schemas',
+      'GET /v1/schemas/{name}',
       'POST /v1/answers',
       'POST /v1/costs/estimate',
       'POST /v1/documents',
+      'POST /v1/documents/{id}/redrive',
       'POST /v1/documents/{id}/reprocess',
       'POST /v1/keys',
       'POST /v1/policy/replay',
+      'POST /v1/schemas',
       'POST /v1/search',
       'PUT /v1/defaults',
     ])

@@ -35,11 +35,14 @@ describe('what the model says', () => {
   test('of a document is a letter with the title that its first line is, as far as the schema has these keys', async () => {
     const user = '[[page 3 0123456789abcdef]]\n\n  The title\nText\n[[end 0123456789abcdef]]'
     const asked = (name: string, schema: Body) => ({ ...inSchema(name, schema), messages: [{ role: 'user', content: user }] })
-    const fields = { type: 'array', items: { type: 'object' } }
-    const extraction = { type: 'object', properties: { fields, total: { type: 'integer' } }, required: ['fields', 'total'] }
+    const extraction = {
+      type: 'object',
+      properties: { title: { type: 'object' }, total: { type: 'integer' } },
+      required: ['title', 'total'],
+    }
     expect(await said(double, asked('classification', LETTER))).toEqual({ type: 'letter', language: null, tags: [] })
     expect(await said(double, asked('extraction', extraction))).toEqual({
-      fields: [{ name: 'title', value: 'The title', quote: 'The title', page: '3' }],
+      title: { value: 'The title', quote: 'The title', page: '3' },
       total: 0,
     })
     const inPrompt = {

@@ -170,7 +170,9 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const all = [...documents.values()].filter(({ erased }) => !erased)
     const from = Number(query.get('cursor') ?? 0)
     const limit = Number(query.get('limit') ?? 20)
-    const page = all.slice(from, from + limit).map(({ view: { file_name, metadata, stages, pages, fields, ...head } }) => head)
+    const page = all
+      .slice(from, from + limit)
+      .map(({ view: { file_name, metadata, stages, pages, fields, extraction, schema_name, refusal, ...head } }) => head)
     return send(response, 200, { documents: page, next_cursor: from + limit < all.length ? String(from + limit) : null })
   }
 }
@@ -207,6 +209,9 @@ function viewOf(name: string, text: string, query: URLSearchParams, options: Fak
     fields: broken
       ? {}
       : { title: { value: text.slice(0, 20), status: 'verified', evidence: [{ page: 1, start: 0, end: 20, quote: text.slice(0, 20) }] } },
+    extraction: null,
+    schema_name: null,
+    refusal: null,
   })
 }
 

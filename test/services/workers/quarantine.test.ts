@@ -1,6 +1,52 @@
 import { expect, test } from 'vitest'
 import { createQuarantine } from '../../../services/workers/quarantine.ts'
 
+const ALONE = { alone: true }
+
+test('those that may share run beside each other, and with nobody who has to be alone', async () => {
+  const quarantine = createQuarantine(new AbortController().signal)
+  const active = new Set<string>()
+  const seen: string[] = []
+  const gates = new Map(['a', 'b', 'X', 'c', 'd'].map((name) => [name, gate()]))
+  const turns = [...gates].map(([name, { passed }]) =>
+    quarantine(
+      async () => {
+        active.add(name)
+        seen.push([...active].join(''))
+        await passed
+        active.delete(name)
+      },
+      { alone: name === 'X' },
+    ),
+  )
+  for (const name of ['b', 'a', 'X', 'c', 'd']) {
+    await settledMicrotasks()
+    gates.get(name)?.open()
+  }
+  await Promise.all(turns)
+  expect(seen).toEqual(['a', 'ab', 'X', 'c', 'cd'])
+})
+
+test('of those that share only so many run at once', async () => {
+  const quarantine = createQuarantine(new AbortController().signal)
+  const first = gate()
+  let active = 0
+  const turns = Array.from({ length: 100 }, () =>
+    quarantine(
+      async () => {
+        active++
+        await first.passed
+      },
+      { alone: false },
+    ),
+  )
+  await settledMicrotasks()
+  expect(active).toBe(32)
+  first.open()
+  await Promise.all(turns)
+  expect(active).toBe(100)
+})
+
 test('what is in quarantine runs alone and in the order in which it came', async () => {
   const quarantine = createQuarantine(new AbortController().signal)
   const said: string[] = []
@@ -10,7 +56,7 @@ test('what is in quarantine runs alone and in the order in which it came', async
       said.push(`${at} begins`)
       await one.passed
       said.push(`${at} ends`)
-    }),
+    }, ALONE),
   )
   // Open before their turn, so that only the first one holds them back.
   gates[1]?.open()
@@ -25,14 +71,14 @@ test('what is in quarantine runs alone and in the order in which it came', async
 test('one that fails tells its own caller and nobody else, and the next one runs', async () => {
   const quarantine = createQuarantine(new AbortController().signal)
   const reason = new Error('mine')
-  const failing = quarantine(() => Promise.reject(reason))
+  const failing = quarantine(() => Promise.reject(reason), ALONE)
   const throwing = quarantine(() => {
     throw reason
-  })
+  }, ALONE)
   let ran = false
   const next = quarantine(async () => {
     ran = true
-  })
+  }, ALONE)
   await expect(failing).rejects.toBe(reason)
   await expect(throwing).rejects.toBe(reason)
   await next
@@ -47,12 +93,12 @@ test('at shutdown the one that runs is left to end, and those that wait are refu
   const active = quarantine(async () => {
     begun.push('active')
     await running.passed
-  })
-  const waiting = ['one', 'two'].map((name) => quarantine(async () => void begun.push(name)))
+  }, ALONE)
+  const waiting = ['one', 'two'].map((name) => quarantine(async () => void begun.push(name), ALONE))
   await settledMicrotasks()
   const reason = new Error('the worker stops')
   stopping.abort(reason)
-  const late = quarantine(async () => void begun.push('late'))
+  const late = quarantine(async () => void begun.push('late'), ALONE)
   running.open()
   await active
   for (const refused of [...waiting, late]) await expect(refused).rejects.toBe(reason)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { QUESTION_SUBJECT } from '../../../services/retrieval/search.ts'
+import { questionSubject } from '../../../services/retrieval/search.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
@@ -131,7 +131,7 @@ describe('past calls', () => {
 })
 
 test('a question is what retrieval asks as', () => {
-  const { sensitivity, data_classes } = QUESTION_SUBJECT
+  const { sensitivity, data_classes } = questionSubject('Who is it?')
   expect(QUESTION).toEqual({ sensitivity, data_classes })
 })
 

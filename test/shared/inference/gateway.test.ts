@@ -79,7 +79,7 @@ test('the cost of a call stands in its event, and the report sums what is priced
   expect((await record(unpriced)).at(-1)?.model?.cost).toBeNull()
 
   const costs = (filter: { from?: string; to?: string; documentId?: string | null }) =>
-    bench.tenant((tx) => readCosts(tx, { from: null, to: null, documentId: null, ...filter }))
+    bench.tenant((tx) => readCosts(tx, { tenantId: bench.tenantId, from: null, to: null, documentId: null, by: null, ...filter }))
   const line = { processor: 'outside', model: 'outside-chat', task: 'extract', purpose: 'invoice_processing' }
   expect(await costs({ documentId: priced.document_id })).toEqual({
     from: null,

@@ -13,7 +13,7 @@ const builtin: CallTarget = { processor: 'builtin', endpoint: 'in-process', regi
 const compatible: CallTarget = { processor: 'openai-compatible', endpoint: 'http://127.0.0.1:11434', region: 'eu' }
 const MODELS = { classify: 'm', extract: 'm', answer: 'm', embed: 'e', ocr: null }
 const mistral = (region: 'eu' | 'global' | 'us', baseUrl?: string): CallTarget => {
-  const { processor, endpoints } = createMistralProvider({ apiKey: 'k', region, models: MODELS, ...(baseUrl && { baseUrl }) })
+  const { processor, endpoints } = createMistralProvider({ apiKey: 'k', region, models: MODELS, fetch, ...(baseUrl && { baseUrl }) })
   return { processor, endpoint: endpoints[0], region }
 }
 
