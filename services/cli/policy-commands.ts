@@ -55,8 +55,8 @@ export function addPolicy(policy: Command, add: Add, run: Run): void {
     .argument('<cases>', 'a YAML file')
     .action((path: string, options) =>
       run(options, async (context) => {
-        const { rules, files } = await configured()
-        return testPolicy(context, rules, files.loadPolicyCases(path), today())
+        const { rules, loadPolicyCases } = await configured()
+        return testPolicy(context, rules, loadPolicyCases(path), today())
       }),
     )
   add('replay', 'which past calls another policy would have refused or allowed', policy)
@@ -129,11 +129,11 @@ function today(): string {
 
 /** What decides about calls, as the environment configures it. Loaded where it is needed: the providers' client is heavy. */
 async function configured() {
-  const [{ loadExplainableRules }, { readConfig }, files] = await Promise.all([
+  const [{ loadExplainableRules }, { readConfig }, { loadPolicyCases, loadPrices }] = await Promise.all([
     import('../../shared/runtime/rules.ts'),
     import('../../shared/runtime/config.ts'),
     import('../../shared/runtime/policy-files.ts'),
   ])
   const config = readConfig()
-  return { rules: loadExplainableRules(config), prices: files.loadPrices(config.PRICES_FILE), files }
+  return { rules: loadExplainableRules(config), prices: loadPrices(config.PRICES_FILE), loadPolicyCases }
 }

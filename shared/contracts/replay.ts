@@ -28,7 +28,8 @@ export type ReplayGroup = z.infer<typeof ReplayGroup>
 
 /**
  * `calls` is the sum of the five that follow it. `unknown` are those that cannot be judged, and count as neither: `unknown_because` says why.
- * `complete` false: the record holds more calls than one replay reads; `judged_until` is where to go on.
+ * `complete` false: the record holds more calls than one replay reads; `judged_until` is where to go on, and calls that were
+ * recorded in that millisecond are then judged again.
  */
 export const PolicyReplay = z.strictObject({
   policy: z.strictObject({ name: z.string(), version: z.int(), hash: z.string() }),

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { type DataClass, Sensitivity } from '../contracts/document.ts'
 import { PolicyTask } from '../policy/policy.ts'
@@ -29,13 +29,13 @@ export interface PastCallsPage {
   calls: (PastCall | UnknownCall)[]
   /** Null: that was the last page. */
   after: string | null
-  /** Of the last call of the page. */
+  /** When the last call of the page was recorded. */
   until: string | null
 }
 
 interface Filter {
   tenantId: string
-  /** ISO 8601 times, `to` excluded. */
+  /** When a call was recorded: ISO 8601 times, `to` excluded. */
   from: string | null
   to: string | null
   after: string | null
@@ -46,11 +46,13 @@ interface Filter {
  * erasure, so a call is judged by what it contained, however long that is gone.
  */
 export async function readPastCalls(tx: Tx, { tenantId, from, to, after }: Filter): Promise<PastCallsPage> {
-  const { rows } = await sql<{ seq: string; body: string; time: string; refused: boolean }>`
-    SELECT e.seq, e.body, e.body::jsonb->>'time' AS time, e.phase = 'refused' OR coalesce(closing.phase = 'refused', false) AS refused
-    FROM events e LEFT JOIN events closing ON closing.closes = e.id
+  const { rows } = await sql<{ seq: string; body: string; created_at: Date; refused: boolean }>`
+    SELECT e.seq, e.body, e.created_at,
+      e.phase = 'refused' OR coalesce((SELECT closing.phase = 'refused' FROM events closing WHERE closing.closes = e.id), false) AS refused
+    FROM events e
     WHERE (e.phase = 'intent' OR (e.phase = 'refused' AND e.closes IS NULL)) AND e.seq > ${after ?? '0'}::bigint
-      AND ${inPeriod(from, to)}
+      AND (${from}::timestamptz IS NULL OR e.created_at >= ${from}::timestamptz)
+      AND (${to}::timestamptz IS NULL OR e.created_at < ${to}::timestamptz)
     ORDER BY e.seq LIMIT ${PAGE_EVENTS}`.execute(tx)
   const events = rows.map((row) => ({ ...row, event: Recorded.safeParse(JSON.parse(row.body)) }))
   const ids = new Set(events.flatMap(({ event }) => (event.success ? documentsOf(event.data) : [])))
@@ -60,13 +62,8 @@ export async function readPastCalls(tx: Tx, { tenantId, from, to, after }: Filte
       event.success ? pastCall(tenantId, event.data, refused, documents) : { unknown: 'the event has another form than those of today' },
     ),
     after: rows.length < PAGE_EVENTS ? null : (rows.at(-1)?.seq ?? null),
-    until: rows.at(-1)?.time ?? null,
+    until: rows.at(-1)?.created_at.toISOString() ?? null,
   }
-}
-
-function inPeriod(from: string | null, to: string | null): RawBuilder<boolean> {
-  return sql<boolean>`(${from}::timestamptz IS NULL OR (e.body::jsonb->>'time')::timestamptz >= ${from}::timestamptz)
-      AND (${to}::timestamptz IS NULL OR (e.body::jsonb->>'time')::timestamptz < ${to}::timestamptz)`
 }
 
 interface Classes {
@@ -125,7 +122,10 @@ function severalSubjects({ purpose, hits }: Recorded, documents: Map<string, Cla
  */
 function oneDocument(event: Recorded, now: Classes | undefined): PastSubject {
   const then: DataClass[] = [...(event.special ? (['special'] as const) : []), ...(event.criminal ? (['criminal'] as const) : [])]
+  // An event that does not say so at all leaves the catalogue.
+  const recorded = event.special !== null && event.criminal !== null
   const plain = (now?.data_classes ?? []).filter((dataClass) => dataClass !== 'special' && dataClass !== 'criminal')
-  const readings: DataClass[][] = then.length > 0 || plain.length > 0 ? [[...then, ...plain]] : [['none'], ['personal']]
+  const known = recorded ? [...then, ...plain] : (now?.data_classes ?? [])
+  const readings: DataClass[][] = known.length > 0 ? [known] : [['none'], ['personal']]
   return { sensitivity: event.sensitivity ?? now?.sensitivity ?? 'internal', purpose: event.purpose ?? now?.purpose ?? '', readings }
 }

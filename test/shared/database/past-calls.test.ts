@@ -69,7 +69,8 @@ describe('past calls', () => {
     const draft = { ...DRAFT, doc_ref, sensitivity: 'internal' } as const
     await append({ ...draft, special: false, criminal: false })
     await append({ ...draft, special: true, criminal: false })
-    expect(await readings()).toEqual([[['personal']], [['special', 'personal']]])
+    await append(draft)
+    expect(await readings()).toEqual([[['personal']], [['special', 'personal']], [['personal', 'special']]])
   })
 
   test('of a document whose classes were raised since may have been about nobody or about somebody', async () => {

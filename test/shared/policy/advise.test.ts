@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type AdviceCase, advise, type Way } from '../../../shared/policy/advise.ts'
 import type { Rules } from '../../../shared/policy/explain.ts'
+import { Policy } from '../../../shared/policy/policy.ts'
 import { loadPolicy, loadPrices, loadRegister } from '../../../shared/runtime/policy-files.ts'
 
 const INFRA = new URL('../../../infra/', import.meta.url)
@@ -113,6 +114,17 @@ describe('advice', () => {
     const { ways } = advise({ ...rules('eu-operated'), declarations: { vllm: declared } }, prices, CASE)
     expect(way(ways, 'vllm')).toMatchObject({ allowed: false, failed: [{ found: 'US' }] })
     expect(way(ways, 'vllm').reckoned.join('\n')).toContain('your own declaration of 2026-11-01')
+  })
+
+  test('allows a way only where every task of a document is allowed', () => {
+    const classifying = Policy.parse({
+      name: 'half',
+      version: 1,
+      rules: [{ name: 'only-classify', when: { tasks: ['classify'] }, allow: true }],
+    })
+    const half = { ...rules('open'), policy: classifying }
+    expect(way(advise(half, prices, CASE).ways, 'mistral')).toMatchObject({ allowed: false, rule: null })
+    expect(way(advise(half, prices, { ...CASE, task: 'classify' }).ways, 'mistral').allowed).toBe(true)
   })
 
   test('of a processor that the register no longer holds says that it is refused and that nothing is known', () => {
