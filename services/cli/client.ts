@@ -6,12 +6,14 @@ import {
   DocumentList,
   DocumentStatus,
   DocumentView,
+  RedriveAccepted,
   UploadAccepted,
   UploadDefaults,
   type UploadOptions,
 } from '../../shared/contracts/document.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
+import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
 import type { Connection } from './connection.ts'
 import { createHttp, type Http } from './http.ts'
 
@@ -48,8 +50,12 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
         UploadAccepted,
       ),
     document: (id: string): Promise<DocumentView> => get(http, `/v1/documents/${id}`, DocumentView),
-    documents: (page: { cursor?: string | undefined; limit?: number | undefined }): Promise<DocumentList> =>
-      get(http, '/v1/documents', DocumentList, { cursor: page.cursor, limit: page.limit?.toString() }),
+    documents: (page: {
+      cursor?: string | undefined
+      limit?: number | undefined
+      status?: DocumentStatus | undefined
+    }): Promise<DocumentList> =>
+      get(http, '/v1/documents', DocumentList, { cursor: page.cursor, limit: page.limit?.toString(), status: page.status }),
     /** Server-sent events; `signal` ends them. */
     progress: (id: string, signal: AbortSignal, timeoutMs: number): Promise<Response> =>
       http.send({
@@ -71,6 +77,18 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),
     record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
+    redrive: (id: string): Promise<RedriveAccepted> =>
+      http.json({ method: 'POST', path: `/v1/documents/${id}/redrive`, repeatable: true }, RedriveAccepted),
+    /** Twice is once: the same schema again is the version that it was. */
+    addSchema: (schema: NewSchema): Promise<SchemaHead> =>
+      http.json({ method: 'POST', path: '/v1/schemas', body: schema, repeatable: true }, SchemaHead),
+    schemas: (): Promise<SchemaList> => get(http, '/v1/schemas', SchemaList),
+    schema: (name: string, version: number | undefined): Promise<SchemaView> =>
+      get(http, `/v1/schemas/${name}`, SchemaView, { version: version?.toString() }),
+    removeSchema: async (name: string): Promise<void> => {
+      const response = await http.send({ method: 'DELETE', path: `/v1/schemas/${name}`, repeatable: true })
+      await response.body?.cancel()
+    },
     erase: (id: string) => http.json({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing),
     search: (query: string, limit: number) =>
       http.json({ method: 'POST', path: '/v1/search', body: { query, limit }, repeatable: true }, SearchResponse),
@@ -111,6 +129,7 @@ function uploadQuery(name: string, choices: UploadChoices): Record<string, strin
     data_classes: choices.data_classes?.join(','),
     purpose: choices.purpose,
     on_duplicate: choices.on_duplicate,
+    schema: choices.schema,
     metadata: choices.metadata && JSON.stringify(choices.metadata),
   }
 }

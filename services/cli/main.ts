@@ -2,11 +2,13 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { z } from 'zod'
 import { SCOPES, Scope } from '../../shared/contracts/access.ts'
 import { DataClass, OnDuplicate, Purpose, Sensitivity } from '../../shared/contracts/document.ts'
+import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
+import { SchemaName } from '../../shared/contracts/schemas.ts'
 import { NO_TENANT } from '../../shared/policy/expectations.ts'
 import { PolicyTask } from '../../shared/policy/policy.ts'
 import { readCliConfig } from '../../shared/runtime/config.ts'
-import { type CliError, toCliError } from './cli-error.ts'
+import { CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
 import { ask } from './commands/ask.ts'
 import { cost } from './commands/cost.ts'
@@ -19,6 +21,8 @@ import { list } from './commands/list.ts'
 import { explainPolicy, testPolicy } from './commands/policy.ts'
 import { checkProcessors, listProcessors, printMatrix, showProcessor } from './commands/processors.ts'
 import { record } from './commands/record.ts'
+import { redrive, redriveRefused } from './commands/redrive.ts'
+import { addSchema, listSchemas, removeSchema, showSchema } from './commands/schemas.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
@@ -119,6 +123,16 @@ function assemble(run: Run): Command {
   add('record', 'show what was done with a document; also after its erasure')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => record(context, document)))
+  add('redrive', 'go on with a document that was refused or failed, at the stage that ended it')
+    .addArgument(id().argOptional())
+    .option('--refused', 'every document that the policy refused', false)
+    .action((document: string | undefined, options) =>
+      run(options, (context) => {
+        if (document !== undefined && !options.refused) return redrive(context, document)
+        if (document === undefined && options.refused) return redriveRefused(context)
+        throw new CliError('USAGE', 'name a document, or say --refused', EXIT.usage)
+      }),
+    )
   add('erase', 'erase a document for good')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
@@ -138,6 +152,7 @@ function assemble(run: Run): Command {
       run({ json }, (context) => defaults(context, { sensitivity, data_classes: dataClasses })),
     )
   addKeys(program.command('keys').description('API keys'), add, run)
+  addSchemas(program.command('schemas').description('your own schemas: what is read from documents'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
   addPolicy(program.command('policy').description('which processor may see which data'), add, run)
   return program
@@ -154,13 +169,15 @@ function addIngest(command: Command, run: Run): void {
     )
     .option('--purpose <purpose>', 'such as invoice_processing', parseWith(Purpose, 'not a purpose'))
     .addOption(new Option('--on-duplicate <what>', 'same content, purpose, sensitivity and classes').choices(OnDuplicate.options))
+    .option('--schema <name>', 'one of your schemas', parseWith(SchemaName, 'not the name of a schema'))
     .option('--metadata <name=value>', 'may be given several times', collectMetadata)
-    .action((files: string[], { json, wait, sensitivity, dataClasses, purpose, onDuplicate, metadata }) => {
+    .action((files: string[], { json, wait, sensitivity, dataClasses, purpose, onDuplicate, schema, metadata }) => {
       const given: { [Name in keyof UploadChoices]: UploadChoices[Name] | undefined } = {
         sensitivity,
         data_classes: dataClasses,
         purpose,
         on_duplicate: onDuplicate,
+        schema,
         metadata,
       }
       const choices = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -179,6 +196,24 @@ function addKeys(keys: Command, add: Add, run: Run): void {
 }
 
 type Add = (name: string, description: string, parent: Command) => Command
+
+function addSchemas(schemas: Command, add: Add, run: Run): void {
+  const name = parseWith(SchemaName, 'not a name such as supplier-invoice')
+  const named = () => new Argument('<name>', 'the name of a schema').argParser(name)
+  add('add', 'add a schema, or the next version of one', schemas)
+    .argument('<file>', 'a JSON Schema')
+    .requiredOption('--name <name>', 'shown in the clear: it must name nobody', name)
+    .addOption(new Option('--type <type>', 'use it for every document of this type').choices(DocumentType.options))
+    .action((path: string, options) => run(options, (context) => addSchema(context, path, { name: options.name, type: options.type })))
+  add('list', 'list the schemas', schemas).action((options) => run(options, listSchemas))
+  add('show', 'show a schema', schemas)
+    .addArgument(named())
+    .option('--version <number>', 'another version than the newest', parseWith(z.coerce.number().int().min(1), 'not a version'))
+    .action((schema: string, options) => run(options, (context) => showSchema(context, schema, options.version)))
+  add('remove', 'retire all versions of a schema', schemas)
+    .addArgument(named())
+    .action((schema: string, options) => run(options, (context) => removeSchema(context, schema)))
+}
 
 function addProcessors(processors: Command, add: Add, run: Run): void {
   const days = parseWith(z.coerce.number().int().min(0), 'not a number of days')

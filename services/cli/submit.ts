@@ -92,7 +92,7 @@ async function submit(client: Client, file: FileToSubmit, line: ProgressLine, wa
       })
       view = await client.document(accepted.document_id)
     }
-    failure = failureOf(view?.status ?? accepted.status, view?.error_code ?? null)
+    failure = failureOf(view?.status ?? accepted.status, view)
   } catch (error) {
     client.interrupted.throwIfAborted()
     failure = toCliError(error)
@@ -103,9 +103,10 @@ async function submit(client: Client, file: FileToSubmit, line: ProgressLine, wa
   return { result, failure }
 }
 
-function failureOf(status: DocumentStatus, code: string | null): CliError | null {
+function failureOf(status: DocumentStatus, view: DocumentView | null): CliError | null {
   if (status === 'received' || status === 'processing' || status === 'completed') return null
-  return new CliError(code ?? `DOCUMENT_${status.toUpperCase()}`, `the document ended as ${status}`, EXIT.documentsFailed)
+  const why = view?.refusal ? `: ${view.refusal.sentences.join(' ')}` : ''
+  return new CliError(view?.error_code ?? `DOCUMENT_${status.toUpperCase()}`, `the document ended as ${status}${why}`, EXIT.documentsFailed)
 }
 
 function resultOf(outcome: {

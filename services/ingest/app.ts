@@ -5,10 +5,12 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { UploadAccepted, type UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError, type ErrorCode } from '../../shared/contracts/errors.ts'
+import { compileSchema } from '../../shared/inference/extraction/schema.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { parseUploadOptions, UploadParameters } from './options.ts'
 import { addDocumentRoutes } from './routes.ts'
+import { addSchemaRoutes } from './schemas.ts'
 import type { IngestServices } from './services.ts'
 import { createUpload, type Upload } from './upload.ts'
 
@@ -26,6 +28,7 @@ export async function addIngest(server: HttpServer, services: IngestServices): P
   const upload = createUpload(services)
   await server.register(async (scope) => addUploadRoute(scope as HttpServer, services, upload))
   addDocumentRoutes(server, services)
+  addSchemaRoutes(server, services.database, compileSchema)
 }
 
 /** In a scope of its own: here, and only here, bodies are streams of any type. */
@@ -72,11 +75,12 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
 
 function fromBody(request: FastifyRequest, defaults: UploadDefaults) {
   const parameters = parseUploadOptions(request.query, undefined, defaults)
-  const { file_name } = parameters
+  const { file_name, schema } = parameters
   const contentType = request.headers['content-type']
   return {
     source: readWithoutOwning(request.raw),
     hints: { ...(file_name === undefined ? {} : { fileName: file_name }), ...(contentType === undefined ? {} : { contentType }) },
+    schemaName: schema,
     options: () => parameters,
   }
 }
@@ -90,6 +94,8 @@ async function fromForm(request: FastifyRequest, defaults: UploadDefaults) {
   return {
     source: readWithoutOwning(file.file),
     hints: { fileName: file.filename, contentType: file.mimetype },
+    // A field after the file is not known yet.
+    schemaName: typeof fields.schema === 'string' ? fields.schema : undefined,
     options: async () => {
       if (await nextFile(parts, fields)) throw new AppError('INVALID_REQUEST', 'one file a request')
       return parseUploadOptions(fields, file.filename === '' ? undefined : file.filename, defaults)

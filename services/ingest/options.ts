@@ -11,7 +11,18 @@ export const UploadParameters = z.strictObject({
     .describe('public, internal, confidential or special; else the default of the organisation (GET /v1/defaults)'),
   data_classes: z.string().optional().describe('comma separated: none, personal, special, criminal; else the default of the organisation'),
   purpose: z.string().optional().describe('why the document is processed, for example invoice_processing'),
-  on_duplicate: z.string().optional().describe('return (default), version or new'),
+  on_duplicate: z
+    .string()
+    .optional()
+    .describe(
+      'return (default), version or new; the same document with another schema is a duplicate as well: `version` reads it again, by the schema that this upload names',
+    ),
+  schema: z
+    .string()
+    .optional()
+    .describe(
+      'the name of one of your schemas (POST /v1/schemas); else the newest one for the type of the document, else the one that ships',
+    ),
   metadata: z.string().optional().describe('a JSON object of strings; stored encrypted with the document'),
 })
 export type UploadParameters = z.infer<typeof UploadParameters>

@@ -1,10 +1,18 @@
 import { z } from 'zod'
-import { DocumentList, DocumentText, DocumentView, UploadAccepted } from '../../shared/contracts/document.ts'
+import {
+  DocumentList,
+  DocumentStatus,
+  DocumentText,
+  DocumentView,
+  RedriveAccepted,
+  UploadAccepted,
+} from '../../shared/contracts/document.ts'
 import { AppError, errorCode } from '../../shared/contracts/errors.ts'
 import { type Tx, withTenant } from '../../shared/database/connection.ts'
 import { readPages } from '../../shared/database/content.ts'
 import { addRevision, buryDocument, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
+import { redriveDocument } from '../../shared/database/redrive.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addProgressRoute } from './progress.ts'
@@ -38,12 +46,18 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       schema: {
         tags,
         summary: 'List documents, newest first',
-        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(20), cursor: z.uuid().optional() }),
+        querystring: z.strictObject({
+          limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(20),
+          cursor: z.uuid().optional(),
+          status: DocumentStatus.exclude(['erased']).optional(),
+        }),
         response: { 200: DocumentList },
       },
     },
     async ({ identity, query }) => {
-      const rows = await withTenant(database, identity.tenantId, (tx) => listDocuments(tx, query.limit + 1, query.cursor ?? null))
+      const rows = await withTenant(database, identity.tenantId, (tx) =>
+        listDocuments(tx, query.limit + 1, query.cursor ?? null, query.status),
+      )
       const page = rows.slice(0, query.limit)
       return { documents: page.map(documentHead), next_cursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null }
     },
@@ -51,12 +65,21 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
 
   server.get(
     '/v1/documents/:id',
-    { onRequest: read, schema: { tags, summary: 'Status, stages and fields', params: Id, response: { 200: DocumentView } } },
+    {
+      onRequest: read,
+      schema: {
+        tags,
+        summary: 'Status, stages and fields',
+        description: 'Of a document that the policy refused, `refusal` says why, in sentences for whoever answers for the policy.',
+        params: Id,
+        response: { 200: DocumentView },
+      },
+    },
     async ({ identity, params }) => {
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
       return reading(identity.tenantId, params.id, async (tx) => {
         const row = await findDocument(tx, params.id)
-        return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }))
+        return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }), services)
       })
     },
   )
@@ -115,6 +138,29 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
         .status(202)
         .header('location', `/v1/documents/${params.id}`)
         .send({ document_id: params.id, revision, status: 'received', outcome: 'version' })
+    },
+  )
+
+  server.post(
+    '/v1/documents/:id/redrive',
+    {
+      onRequest: write,
+      schema: {
+        tags,
+        summary: 'Go on with a document that was refused or failed',
+        description:
+          'At the stage that ended it, in the same revision. What the policy refused is gone on with by itself when the policy, the register of processors or ' +
+          'the configured providers have changed.',
+        params: Id,
+        response: { 202: RedriveAccepted },
+      },
+    },
+    async ({ identity, params }, reply) => {
+      const { revision, stage } = await withTenant(database, identity.tenantId, (tx) => redriveDocument(tx, params.id))
+      return reply
+        .status(202)
+        .header('location', `/v1/documents/${params.id}`)
+        .send({ document_id: params.id, revision, status: 'processing', stage })
     },
   )
 

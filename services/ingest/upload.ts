@@ -9,7 +9,8 @@ import { forgetArtifact, keepOriginal } from '../../shared/database/artifacts.ts
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
-import { claimIdempotencyKey, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
+import { expectUsableSchema } from '../../shared/database/extraction-schemas.ts'
+import { claimIdempotencyKey, isAnswered, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
 import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
 import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
@@ -32,6 +33,8 @@ export interface IncomingDocument {
   tenantId: string
   source: AsyncIterable<Buffer>
   hints: { fileName?: string; contentType?: string }
+  /** As far as it is known before the bytes. */
+  schemaName: string | undefined
   /** Read when the bytes are stored: the fields of a form may follow its file. */
   options: () => UploadOptions | Promise<UploadOptions>
   idempotencyKey: string | undefined
@@ -47,6 +50,7 @@ export function createUpload(services: UploadServices): Upload {
     const { tenantId } = incoming
     const documentId = newId()
     const tenantKeys = await tenants.keys(tenantId)
+    if (incoming.schemaName !== undefined) await expectSchema(database, incoming, tenantKeys)
     const { mediaType, bytes } = await recognise(incoming, services.uploadBytesMax)
     await register({
       tenant_id: tenantId,
@@ -89,12 +93,13 @@ interface Stored {
 async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, stored, options }: Stored): Promise<UploadAccepted> {
   const { tenantId, idempotencyKey } = incoming
   const classes = [...new Set(options.data_classes)].sort()
-  const keyHmac = idempotencyKey === undefined ? null : hmac(tenantKeys.requests, 'idempotency-key', idempotencyKey)
+  const keyHmac = hmacOfKey(tenantKeys, idempotencyKey)
   const requestHmac = hmac(tenantKeys.requests, 'request', stored.sha256, JSON.stringify({ ...options, data_classes: classes }))
   if (keyHmac) {
     const answered = await claimIdempotencyKey(tx, keyHmac, requestHmac)
     if (answered) return answered
   }
+  if (options.schema !== undefined) await expectUsableSchema(tx, options.schema)
   await keepOriginal(tx, documentId)
   const contentCommit = hmac(stored.keys.commitment, stored.sha256)
   const accepted = await acceptDocument(tx, {
@@ -120,6 +125,20 @@ async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, sto
   }
   if (keyHmac) await keepIdempotentAnswer(tx, tenantId, keyHmac, requestHmac, accepted)
   return accepted
+}
+
+/** Before a byte is stored. A request that is repeated gets the answer that it got, whatever became of its schema since. */
+async function expectSchema(database: Database, incoming: IncomingDocument, tenantKeys: TenantKeys): Promise<void> {
+  const { tenantId, schemaName, idempotencyKey } = incoming
+  const keyHmac = hmacOfKey(tenantKeys, idempotencyKey)
+  await withTenant(database, tenantId, async (tx) => {
+    const repeated = keyHmac !== null && (await isAnswered(tx, keyHmac))
+    if (schemaName !== undefined && !repeated) await expectUsableSchema(tx, schemaName)
+  })
+}
+
+function hmacOfKey(tenantKeys: TenantKeys, idempotencyKey: string | undefined): Buffer | null {
+  return idempotencyKey === undefined ? null : hmac(tenantKeys.requests, 'idempotency-key', idempotencyKey)
 }
 
 /** Decides the type by the first bytes and the name, and returns a stream of all bytes that fails past the limit. */

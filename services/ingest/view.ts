@@ -1,9 +1,12 @@
 import type { DocumentKeys } from '../../shared/blobs/vault.ts'
-import type { DocumentView, StageView } from '../../shared/contracts/document.ts'
+import type { DocumentView, Refusal, StageView } from '../../shared/contracts/document.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
 import { readFields } from '../../shared/database/content.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
+import { readRefusedCalls } from '../../shared/database/events.ts'
+import { recordedSchema } from '../../shared/database/extraction-schemas.ts'
+import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
 /** A document as lists show it: nothing that was sealed. */
 export function documentHead(row: DocumentRow) {
@@ -25,17 +28,26 @@ export function documentHead(row: DocumentRow) {
 }
 
 /** Status and stages of the current revision, fields and pages as far as they exist; while a new revision is on its way, the fields of the live one. */
-export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentKeys): Promise<DocumentView> {
+export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentKeys, rules: RulesInForce): Promise<DocumentView> {
   const place = { tenant_id: row.tenant_id, document_id: row.id }
   const current = await readPagesHead(tx, row.id, row.revision)
+  const stages = await readStages(tx, row.id, row.revision)
   const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
   return {
     ...documentHead(row),
     ...openAnnex(keys, row),
-    stages: await readStages(tx, row.id, row.revision),
+    stages,
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
+    schema_name: row.schema_name,
+    schema: await recordedSchema(tx, { document_id: row.id, revision: shown }),
     fields: await readFields(tx, { ...place, revision: shown }, keys),
+    refusal: row.status === 'refused' ? await readRefusal(tx, row, stages, rules) : null,
   }
+}
+
+async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
+  const refused = STAGES.find((stage) => stages.some((view) => view.stage === stage && view.status === 'failed'))
+  return refused ? explainRefusal(await readRefusedCalls(tx, row.id, row.revision, refused), rules, refused) : null
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

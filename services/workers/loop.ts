@@ -44,6 +44,8 @@ interface LoopServices {
   log: Log
   metrics: Metrics
   passPoint: PassPoint
+  /** The rules that this worker's calls are decided by (`hashRules`). */
+  refusedUnder: string
   /** Called when a stage of this worker has made another one due. */
   onDue: () => void
 }
@@ -260,7 +262,7 @@ async function fail(services: Services, start: Start, error: unknown): Promise<v
       result: 'failed',
       error_code: code,
     })
-    await failStage(tx, start.key, code, refused ? 'refused' : 'failed')
+    await failStage(tx, start.key, code, refused ? { refusedUnder: services.refusedUnder } : 'failed')
   })
   if (ended) observe(services, start, refused ? 'refused' : 'failed')
 }

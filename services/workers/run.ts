@@ -1,5 +1,6 @@
 import { startDispatcher } from '../../shared/queue/dispatcher.ts'
 import { openPublisher } from '../../shared/queue/publish.ts'
+import { startRedrive } from '../../shared/queue/redrive.ts'
 import { startSweeper } from '../../shared/queue/sweeper.ts'
 import type { Platform } from '../../shared/runtime/platform.ts'
 import { createDone } from './done/stage.ts'
@@ -18,7 +19,7 @@ export interface Workers {
   close(): Promise<void>
 }
 
-/** The whole worker: the loop over all stages, the dispatcher that feeds the queue, the sweeper that repairs it. */
+/** The whole worker: the loop over all stages, the dispatcher that feeds the queue, the sweeper that repairs it, and the redrive of what other rules refused. */
 export function startWorkers(platform: Platform): Workers {
   const { log } = platform
   const extractor = createExtractor({ ...EXTRACT_LIMITS, onNotice: (notice) => log.warn({}, notice) })
@@ -34,9 +35,10 @@ export function startWorkers(platform: Platform): Workers {
   const dispatcher = startDispatcher({ ...platform, publisher })
   const loop = startWorkerLoop({ ...platform, handlers, onDue: dispatcher.wake })
   const sweeper = startSweeper(platform)
+  const redrive = startRedrive(platform)
   return {
     close: async () => {
-      await Promise.all([dispatcher.close(), sweeper.close()])
+      await Promise.all([dispatcher.close(), sweeper.close(), redrive.close()])
       await loop.close(DRAIN_MS)
       await publisher.close()
       await extractor.close()

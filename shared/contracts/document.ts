@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Field } from './extraction.ts'
+import { SchemaName, SchemaReference } from './schemas.ts'
 
 export const Sensitivity = z.enum(['public', 'internal', 'confidential', 'special'])
 export type Sensitivity = z.infer<typeof Sensitivity>
@@ -35,6 +36,8 @@ export const UploadOptions = z.strictObject({
   ...UploadDefaults.shape,
   purpose: Purpose.default('document_processing'),
   on_duplicate: OnDuplicate.default('return'),
+  /** One of the organisation's own; left out, the one for the document's type. */
+  schema: SchemaName.optional(),
   file_name: z.string().min(1).max(255).optional(),
   metadata: z
     .record(z.string().min(1).max(64), z.string().max(1024))
@@ -85,18 +88,43 @@ export const PageView = z.strictObject({
   reason: z.string().nullable(),
 })
 
+/**
+ * Why the policy let nobody do what a stage needed, for a reader who decides about policies. `policy` is the one that refused; its name is known while it
+ * is the one in force. Null: there was nobody whom it could have been asked about.
+ */
+export const Refusal = z.strictObject({
+  stage: z.string(),
+  task: z.string().nullable(),
+  policy: z.strictObject({ name: z.string().nullable(), hash: z.string() }).nullable(),
+  sentences: z.array(z.string()).min(1),
+})
+export type Refusal = z.infer<typeof Refusal>
+
+/** `schema_name` is what the upload named; `schema` is by which of the organisation's own schemas the fields shown were read, null for one that ships. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
   file_name: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   stages: z.array(StageView),
   pages: z.array(PageView),
+  schema_name: z.string().nullable(),
+  schema: SchemaReference.nullable(),
   fields: z.record(z.string(), Field),
+  refusal: Refusal.nullable(),
 })
 export type DocumentView = z.infer<typeof DocumentView>
 
 export const DocumentList = z.strictObject({ documents: z.array(DocumentHead), next_cursor: z.string().nullable() })
 export type DocumentList = z.infer<typeof DocumentList>
+
+/** `stage` is where the document goes on. */
+export const RedriveAccepted = z.strictObject({
+  document_id: z.uuid(),
+  revision: z.int(),
+  status: DocumentStatus,
+  stage: z.string(),
+})
+export type RedriveAccepted = z.infer<typeof RedriveAccepted>
 
 export const DocumentText = z.strictObject({
   document_id: z.uuid(),

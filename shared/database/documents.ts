@@ -55,6 +55,7 @@ export async function acceptDocument(tx: Tx, upload: NewDocument, triesLeft = AC
       sealed_annex: sealAnnex(upload.keys, upload.id, { file_name: options.file_name ?? null, metadata: options.metadata }),
       type: null,
       language: null,
+      schema_name: options.schema ?? null,
     })
     .onConflict((conflict) => conflict.columns(['tenant_id', 'dedupe_hmac']).where('dedupe_hmac', 'is not', null).doNothing())
     .returning('id')
@@ -75,6 +76,11 @@ export async function acceptDocument(tx: Tx, upload: NewDocument, triesLeft = AC
   if (options.on_duplicate === 'return')
     return { document_id: existing.id, revision: existing.revision, status: existing.status, outcome: 'returned' }
   const revision = await addRevision(tx, upload.tenant_id, existing.id, 'version')
+  await tx
+    .updateTable('documents')
+    .set({ schema_name: options.schema ?? null })
+    .where('id', '=', existing.id)
+    .execute()
   return { document_id: existing.id, revision, status: 'received', outcome: 'version' }
 }
 
@@ -108,8 +114,9 @@ export async function findDocument(tx: Tx, documentId: string, lock: 'none' | 'u
 }
 
 /** Newest first; `before` is the last id of the page before (identifiers sort by time). */
-export async function listDocuments(tx: Tx, limit: number, before: string | null): Promise<DocumentRow[]> {
+export async function listDocuments(tx: Tx, limit: number, before: string | null, status?: DocumentRow['status']): Promise<DocumentRow[]> {
   let query = tx.selectFrom('documents').selectAll().where('erased_at', 'is', null)
+  if (status !== undefined) query = query.where('status', '=', status)
   if (before !== null) query = query.where('id', '<', before)
   return query.orderBy('id', 'desc').limit(limit).execute()
 }
@@ -137,8 +144,15 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
       error_code: null,
       type: null,
       language: null,
+      schema_name: null,
     })
     .where('id', '=', documentId)
+    .execute()
+  await tx
+    .updateTable('revisions')
+    .set({ schema_name: null, schema_version: null, schema_hash: null })
+    .where('document_id', '=', documentId)
+    .where('schema_name', 'is not', null)
     .execute()
   await tx.deleteFrom('idempotency').where('document_id', '=', documentId).execute()
   await scheduleStage(tx, { tenant_id: tenantId, document_id: documentId, revision: row.revision, stage: 'erase' }, { wakeAll: true })

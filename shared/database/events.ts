@@ -2,11 +2,14 @@ import canonicalize from 'canonicalize'
 import { sql } from 'kysely'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { newId } from '../contracts/ids.ts'
+import type { Stage } from '../contracts/jobs.ts'
 import { type EventDraft, ProcessingEvent } from '../contracts/record.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { Tx } from './connection.ts'
 
 const RECORD_EVENTS_MAX = 10_000
+/** Newest first; an attempt is refused once for each provider and task. */
+const REFUSALS_MAX = 500
 const EMPTY = {
   doc_ref: null,
   revision: null,
@@ -95,6 +98,27 @@ export async function readRecord(tx: Tx, documentId: string): Promise<Processing
     .limit(RECORD_EVENTS_MAX)
     .execute()
   return rows.reverse().map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
+}
+
+/**
+ * The refused calls of the attempt that ended a stage as `refused`, oldest first: those between its own event and the one of an attempt before it.
+ * What an attempt was refused before it met a passing failure counts with it.
+ */
+export async function readRefusedCalls(tx: Tx, documentId: string, revision: number, stage: Stage): Promise<ProcessingEvent[]> {
+  const rows = await tx
+    .selectFrom('events')
+    .select('body')
+    .where(sql<boolean>`document_ids @> ARRAY[${documentId}::uuid]`)
+    .where('phase', '=', 'refused')
+    .orderBy('seq', 'desc')
+    .limit(REFUSALS_MAX)
+    .execute()
+  const ofStage = rows
+    .map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
+    .filter((event) => event.doc_ref === documentId && event.revision === revision && event.step === stage)
+  const end = ofStage.findIndex((event) => event.recipient === null)
+  const before = ofStage.findIndex((event, at) => at > end && event.recipient === null)
+  return ofStage.slice(end + 1, before === -1 ? undefined : before).reverse()
 }
 
 /** Closes model calls whose process died between intent and completion: what happened to the bytes is not known, and the record says just that. */

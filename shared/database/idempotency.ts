@@ -17,6 +17,11 @@ export async function claimIdempotencyKey(tx: Tx, keyHmac: Buffer, requestHmac: 
   return UploadAccepted.parse(JSON.parse(row.answer))
 }
 
+/** Whether a request with this key was answered, without waiting for one that is under way. */
+export async function isAnswered(tx: Tx, keyHmac: Buffer): Promise<boolean> {
+  return (await tx.selectFrom('idempotency').select('document_id').where('key_hmac', '=', keyHmac).executeTakeFirst()) !== undefined
+}
+
 export async function keepIdempotentAnswer(
   tx: Tx,
   tenantId: string,

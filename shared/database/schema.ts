@@ -1,7 +1,7 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { DataClass, DocumentStatus, MediaType, Sensitivity, StageView } from '../contracts/document.ts'
 import type { ErrorCode } from '../contracts/errors.ts'
-import type { Field, Page } from '../contracts/extraction.ts'
+import type { DocumentType, Field, Page } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
@@ -53,11 +53,22 @@ export interface Tables {
     sealed_annex: Buffer | null
     type: string | null
     language: string | null
+    /** The schema that the upload named: its newest version is looked up when the document is enriched. */
+    schema_name: ColumnType<string | null, string | null | undefined>
     created_at: Timestamp
     completed_at: NullableTimestamp
     erased_at: NullableTimestamp
   }
-  revisions: Owned & { revision: number; cause: 'upload' | 'version' | 'reprocess'; created_at: Timestamp; completed_at: NullableTimestamp }
+  revisions: Owned & {
+    revision: number
+    cause: 'upload' | 'version' | 'reprocess'
+    created_at: Timestamp
+    completed_at: NullableTimestamp
+    /** By which of the tenant's own schemas the fields were read. */
+    schema_name: ColumnType<string | null, undefined, string | null>
+    schema_version: ColumnType<number | null, undefined, number | null>
+    schema_hash: ColumnType<string | null, undefined, string | null>
+  }
   stages: Owned & {
     revision: number
     stage: Stage
@@ -68,6 +79,19 @@ export interface Tables {
     started_at: NullableTimestamp
     finished_at: NullableTimestamp
     error_code: ErrorCode | null
+    /** The rules (`refusedUnder` of shared/runtime/rules.ts) that refused this stage, the newest last: it is not made due again under one of them. */
+    refused_under: Generated<string[]>
+  }
+  extraction_schemas: {
+    tenant_id: string
+    name: string
+    version: number
+    document_type: DocumentType | null
+    /** Canonical JSON (RFC 8785). */
+    json_schema: string
+    hash: string
+    created_at: Timestamp
+    deleted_at: NullableTimestamp
   }
   pages: Owned & {
     revision: number

@@ -10,6 +10,9 @@ type DocumentRow = Selectable<Tables['documents']>
 /** Followers of a document's progress listen here; the payload is the document's id. */
 export const PROGRESS_CHANNEL = 'greffier_progress'
 
+/** How many rules a refused stage remembers. */
+const REFUSED_UNDER_MAX = 20
+
 export type StageKey = Omit<StageJob, 'v'> & { stage: Stage }
 
 /** What `beginStage` decided. `epoch` fences every later write of this start. */
@@ -134,13 +137,23 @@ export async function completeStage(tx: Tx, key: StageKey): Promise<void> {
   else await notifyProgress(tx, key.document_id)
 }
 
-/** Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, everything else as `failed`. */
-export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome: 'failed' | 'refused'): Promise<void> {
-  await stageRow(tx, key).set({ status: 'failed', finished_at: sql<Date>`now()`, error_code: code }).execute()
+/**
+ * Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, under rules that are remembered; everything else as
+ * `failed`.
+ */
+export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome: 'failed' | { refusedUnder: string }): Promise<void> {
+  await stageRow(tx, key)
+    .set({
+      status: 'failed',
+      finished_at: sql<Date>`now()`,
+      error_code: code,
+      ...(outcome === 'failed' ? {} : { refused_under: withRules(outcome.refusedUnder) }),
+    })
+    .execute()
   if (key.stage !== 'erase') {
     await tx
       .updateTable('documents')
-      .set({ status: outcome, error_code: code, completed_at: sql<Date>`now()` })
+      .set({ status: outcome === 'failed' ? 'failed' : 'refused', error_code: code, completed_at: sql<Date>`now()` })
       .where('id', '=', key.document_id)
       .where('erased_at', 'is', null)
       .execute()
@@ -164,6 +177,13 @@ export async function postponeStage(
     .execute()
   await enqueue(tx, key.stage, key, options.dueInMs)
   await notifyProgress(tx, key.document_id)
+}
+
+/** The newest last, each once, and of very many the newest. */
+function withRules(refusedUnder: string) {
+  return sql<
+    string[]
+  >`(array_append(array_remove(refused_under, ${refusedUnder}), ${refusedUnder}))[greatest(1, cardinality(array_remove(refused_under, ${refusedUnder})) + 2 - ${REFUSED_UNDER_MAX}::int):]`
 }
 
 async function notifyProgress(tx: Tx, documentId: string): Promise<void> {

@@ -11,6 +11,7 @@ import { createTenants, type Tenants } from '../database/tenants.ts'
 import { UNLIMITED } from '../inference/budget.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import type { SearchStore } from '../search/port.ts'
@@ -20,7 +21,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { loadRules } from './rules.ts'
+import { hashRules, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 
@@ -36,6 +37,11 @@ export interface Platform {
   register: ProcessorRegister
   /** SHA-256 (hex) of the register's file: events name it. */
   registerHash: string
+  policy: Policy
+  /** SHA-256 (hex) of the policy's file. */
+  policyHash: string
+  /** `hashRules` of what this process decides by. */
+  refusedUnder: string
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -96,6 +102,9 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     tenants,
     register: rules.register,
     registerHash: rules.registerHash,
+    policy: rules.policy,
+    policyHash: rules.policyHash,
+    refusedUnder: hashRules(rules),
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

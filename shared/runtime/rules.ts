@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
 import { type GatewayOptions, mapTasks } from '../inference/gateway.ts'
 import type { Rules } from '../policy/explain.ts'
 import type { Config } from './config.ts'
@@ -19,11 +21,25 @@ export function loadRules(config: Config): DecidedRules {
   }
 }
 
+/**
+ * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, and where each task could go. A refusal under one value says
+ * nothing about another.
+ */
+export function hashRules({ policyHash, registerHash, declarations, order }: DecidedRules): string {
+  const decisive = { policyHash, registerHash, declarations, targets: targetsOf(order) }
+  return createHash('sha256')
+    .update(canonicalize(decisive) ?? '')
+    .digest('hex')
+}
+
 /** The same for whoever explains decisions: of a provider where it would call, and nothing that could be called. */
 export function loadExplainableRules(config: Config): Rules {
   const { policy, register, declarations, order } = loadRules(config)
-  const targets = mapTasks((task) =>
+  return { policy, register, declarations, targets: targetsOf(order) }
+}
+
+function targetsOf(order: DecidedRules['order']): Rules['targets'] {
+  return mapTasks((task) =>
     order[task].flatMap(({ processor, endpoints, region }) => endpoints.map((endpoint) => ({ processor, endpoint, region }))),
   )
-  return { policy, register, declarations, targets }
 }

@@ -1,3 +1,4 @@
+import type { DocumentView } from '../../../shared/contracts/document.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { printDocument } from '../print/document.ts'
@@ -10,6 +11,7 @@ export async function show(context: CommandContext, id: string): Promise<ExitCod
   const document = await (await connect(context)).document(id)
   output.value(document)
   printDocument(output, { ...document, title: document.file_name ?? '(no file name)' })
+  printRefusal(context, document)
   const facts = [
     ['size', `${bytesText(document.bytes)} ${document.media_type}, revision ${document.revision}`],
     ['purpose', `${clean(document.purpose)}, ${document.sensitivity}, ${document.data_classes.join(' and ')} data`],
@@ -19,6 +21,15 @@ export async function show(context: CommandContext, id: string): Promise<ExitCod
   ]
   for (const line of alignRows(facts)) output.line(`  ${line}`)
   return EXIT.ok
+}
+
+function printRefusal({ output }: CommandContext, { document_id, refusal }: DocumentView): void {
+  if (!refusal) return
+  for (const sentence of refusal.sentences) output.line(`  ${output.paint('red', clean(sentence))}`)
+  output.line(
+    `  It goes on by itself when policy, register or providers have changed; to try again now: greffier redrive ${clean(document_id)}`,
+  )
+  output.line()
 }
 
 function stageText(stage: { status: string; started_at: string | null; finished_at: string | null; error_code: string | null }): string {

@@ -487,6 +487,7 @@ function services() {
     log: recordingLog().log,
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
+    refusedUnder: 'the rules',
     onDue: () => undefined,
   }
 }

@@ -332,6 +332,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     log: recordingLog().log,
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
+    refusedUnder: 'the rules',
     onDue: () => undefined,
     handlers: {
       extract: createExtract(services),

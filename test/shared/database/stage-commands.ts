@@ -17,6 +17,8 @@ export interface Model {
   starts: ModelStart[]
   /** What the engine has: the name of the job, and the start that it was given to. */
   queue: Map<string, ModelStart | null>
+  /** What workers that start now decide by. */
+  rules: string
 }
 
 export interface Real {
@@ -46,6 +48,9 @@ export function stageCommands(): fc.Arbitrary<StageCommand>[] {
     fc.tuple(fc.nat(1), fc.constantFrom(...OnDuplicate.options)).map(send),
     at.map(reprocess),
     ...times(2, at.map(erase)),
+    ...times(2, at.map(redrive)),
+    fc.nat(2).map(changeRules),
+    ...times(2, fc.integer({ min: 1, max: 3 }).map(redriveRefused)),
   ]
 }
 
@@ -95,6 +100,31 @@ function erase(at: number): StageCommand {
     await world.bury(model.documents.indexOf(document))
     document.bury()
     for (const [content, owner] of model.owners) if (owner === document) model.owners.delete(content)
+  })
+}
+
+function redrive(at: number): StageCommand {
+  return command(`redrive(${at})`, someDocument, async (model, { world }) => {
+    const document = pick(model.documents, at)
+    const redriven = world.redrive(model.documents.indexOf(document))
+    if (document.view.erased) await expect(redriven).rejects.toMatchObject({ code: 'DOCUMENT_ERASED' })
+    else if (document.redrive()) await redriven
+    else await expect(redriven).rejects.toMatchObject({ code: 'NOTHING_TO_REDRIVE' })
+  })
+}
+
+/** A few, so that old ones come back. */
+function changeRules(to: number): StageCommand {
+  return command(`change the rules(${to})`, someDocument, async (model, { world }) => {
+    model.rules = `rules ${to}`
+    world.changeRules(model.rules)
+  })
+}
+
+function redriveRefused(processes: number): StageCommand {
+  return command(`redrive what was refused(${processes})`, someDocument, async (model, { world }) => {
+    const expected = model.documents.flatMap((document, at) => (document.redriveUnder(model.rules) ? [at] : []))
+    expect((await world.redriveRefused(processes)).sort()).toEqual(expected)
   })
 }
 
@@ -187,7 +217,7 @@ async function take(model: Model, real: Real, at: number): Promise<ModelStart | 
 async function begin(model: Model, real: Real, name: string): Promise<ModelStart | null> {
   const job = jobOf(name)
   const started = await real.world.deliver(job)
-  const start = pick(model.documents, job.document).begin(job.revision, job.stage)
+  const start = pick(model.documents, job.document).begin(job.revision, job.stage, model.rules)
   expect(started === null).toBe(start === null)
   if (start && started) {
     model.starts.push(start)

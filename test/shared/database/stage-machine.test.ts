@@ -7,7 +7,7 @@ import { go, type Model, type Real, send, stageCommands } from './stage-commands
 import type { Ending, View } from './stage-model.ts'
 import { brokenRules, unfinished } from './stage-rules.ts'
 import { holdTime, type Start } from './stage-starts.ts'
-import { type Job, openWorld, type World } from './stage-world.ts'
+import { FIRST_RULES, type Job, openWorld, type World } from './stage-world.ts'
 
 /** Of a stage of the pipeline, so that a few starts use them up. */
 const ATTEMPTS = 3
@@ -60,6 +60,8 @@ test(
 type Operation =
   | { kind: 'deliver'; document: number; ending: Ending; held: boolean }
   | { kind: 'erase' | 'reprocess' | 'send'; document: number }
+  | { kind: 'redrive'; document: number }
+  | { kind: 'redrive refused'; rules: number }
   | { kind: 'sweep' | 'publish' }
 
 const document = fc.nat(1)
@@ -69,11 +71,13 @@ const Operation: fc.Arbitrary<Operation> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('deliver'),
       document,
-      ending: fc.constantFrom('ok', 'ok', 'transient', 'poison'),
+      ending: fc.constantFrom('ok', 'ok', 'transient', 'poison', 'refused', 'refused'),
       held: fc.boolean(),
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('erase', 'reprocess', 'send'), document }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('redrive'), document }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('redrive refused'), rules: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('sweep', 'publish') }) },
 )
 
@@ -111,7 +115,7 @@ test(
 
 /** A document that has some stages behind it; model and database agree on it. */
 async function setUp(stagesBehind: number): Promise<[Model, Real]> {
-  const model: Model = { documents: [], owners: new Map(), starts: [], queue: new Map() }
+  const model: Model = { documents: [], owners: new Map(), starts: [], queue: new Map(), rules: FIRST_RULES }
   const real: Real = { world: await openWorld(bench), starts: new Map(), seen: [] }
   const commands = [send([0, 'return']), ...Array.from({ length: stagesBehind }, () => go(0))]
   for (const command of commands) await command.run(model, real)
@@ -191,6 +195,13 @@ async function perform(world: World, views: View[], operation: Operation): Promi
     case 'send':
       await world.send(operation.document, 'version')
       return []
+    case 'redrive':
+      await world.redrive(operation.document)
+      return []
+    case 'redrive refused':
+      world.changeRules(`rules ${operation.rules}`)
+      await world.redriveRefused(2)
+      return []
     case 'sweep':
       await world.sweep()
       return []
@@ -212,8 +223,12 @@ async function outcomeOf(operation: Operation | null, work: Promise<(() => Promi
   try {
     return { held: (await work) ?? [], wrong: [] }
   } catch (error) {
-    const late = { reprocess: 'DOCUMENT_ERASED', send: 'UNAVAILABLE' } as Partial<Record<string, string>>
-    const expected = operation !== null && late[operation.kind] === errorCode(error)
+    const late: Partial<Record<Operation['kind'], string[]>> = {
+      reprocess: ['DOCUMENT_ERASED'],
+      send: ['UNAVAILABLE'],
+      redrive: ['DOCUMENT_ERASED', 'NOTHING_TO_REDRIVE'],
+    }
+    const expected = operation !== null && late[operation.kind]?.includes(errorCode(error)) === true
     return { held: [], wrong: expected ? [] : [`${operation?.kind ?? 'end'}: ${error}`] }
   }
 }

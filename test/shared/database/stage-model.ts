@@ -17,6 +17,8 @@ export interface View {
   content: string[]
   /** The revisions that have points in the search store. */
   points: number[]
+  /** How often it was made due again after it had ended as failed or refused. */
+  redrives: number
 }
 
 interface Row {
@@ -24,6 +26,8 @@ interface Row {
   epoch: number
   starts: number
   error: string | null
+  /** The rules that refused it. */
+  under: string[]
 }
 
 /** Where a start waits: nothing done yet; `index` allowed to write its points; everything outside PostgreSQL done and nothing committed. */
@@ -47,6 +51,8 @@ export interface ModelStart {
   readonly stage: Stage
   readonly epoch: number
   readonly starts: number
+  /** Those that its worker's calls are decided by. */
+  readonly rules: string
   position: Position
   /** The loop has given it up (time or shutdown) and its handler has not noticed. */
   abandoned: boolean
@@ -76,6 +82,7 @@ export class ModelDocument {
       events: [],
       content: [],
       points: [],
+      redrives: 0,
     }
     this.addRevision()
   }
@@ -93,7 +100,7 @@ export class ModelDocument {
   }
 
   /** Null where nothing is to be started, or the starts are used up. */
-  begin(revision: number, stage: Stage): ModelStart | null {
+  begin(revision: number, stage: Stage, rules: string): ModelStart | null {
     const { view } = this
     const name = `${revision}/${stage}`
     const row = view.stages[name]
@@ -105,7 +112,17 @@ export class ModelDocument {
     this.#settled.delete(name)
     if (view.status === 'received') view.status = 'processing'
     const { epoch, starts } = row
-    const start: ModelStart = { document: this, revision, stage, epoch, starts, position: 'begun', abandoned: false, unsettled: false }
+    const start: ModelStart = {
+      document: this,
+      revision,
+      stage,
+      epoch,
+      starts,
+      rules,
+      position: 'begun',
+      abandoned: false,
+      unsettled: false,
+    }
     if (starts <= JOBS[stage].attempts) return start
     this.#fail(start, 'ATTEMPTS_EXHAUSTED', 'failed')
     return null
@@ -171,6 +188,24 @@ export class ModelDocument {
     this.#schedule(`${view.revision}/erase`)
   }
 
+  /** The stage that ended it is due again; false where none did. */
+  redrive(): boolean {
+    const { view } = this
+    const ended = Object.keys(view.stages).find((name) => name.startsWith(`${view.revision}/`) && view.stages[name]?.status === 'failed')
+    if (ended === undefined || (view.status !== 'failed' && view.status !== 'refused')) return false
+    Object.assign(view, { status: 'processing', error: null, redrives: view.redrives + 1 })
+    this.#schedule(ended)
+    return true
+  }
+
+  /** The same for what was refused, and never by these rules. */
+  redriveUnder(rules: string): boolean {
+    const refusedBefore = Object.entries(this.view.stages).some(
+      ([name, row]) => name.startsWith(`${this.view.revision}/`) && row.status === 'failed' && row.under.includes(rules),
+    )
+    return this.view.status === 'refused' && !refusedBefore && this.redrive()
+  }
+
   sweep(): void {
     const { view } = this
     for (const [name, row] of Object.entries(view.stages)) {
@@ -223,13 +258,16 @@ export class ModelDocument {
 
   #fail(start: ModelStart, code: string, outcome: 'failed' | 'refused'): void {
     const { view } = this
-    Object.assign(this.#row(start), { status: 'failed', error: code })
+    const row = this.#row(start)
+    const under = outcome === 'refused' ? [...row.under.filter((rules) => rules !== start.rules), start.rules] : row.under
+    Object.assign(row, { status: 'failed', error: code, under })
     view.events = [...view.events, `${start.revision}/${start.stage} ${outcome === 'refused' ? 'refused' : 'completed'} failed`].sort()
     if (start.stage !== 'erase') Object.assign(view, { status: outcome, error: code })
   }
 
   #schedule(name: string): void {
-    this.view.stages[name] = { status: 'pending', epoch: this.view.stages[name]?.epoch ?? 0, starts: 0, error: null }
+    const { epoch = 0, under = [] } = this.view.stages[name] ?? {}
+    this.view.stages[name] = { status: 'pending', epoch, starts: 0, error: null, under }
     this.#put(name)
   }
 

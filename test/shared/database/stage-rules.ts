@@ -8,7 +8,12 @@ const PIPELINE = ['extract', 'enrich', 'index', 'done'] as const satisfies Stage
  * `atOnce` deliveries of one job that meet are all counted, although the first that is one too many ends the stage.
  */
 export function brokenRules(before: View | null, after: View, atOnce = 1): string[] {
-  return [...stageRules(before, after, atOnce), ...statusRules(after), ...(before ? memoryRules(before, after) : [])]
+  return [
+    ...stageRules(before, after, atOnce),
+    ...failureRules(after),
+    ...statusRules(after),
+    ...(before ? memoryRules(before, after) : []),
+  ]
 }
 
 /** What has to be true of a document when nothing is due any more. */
@@ -46,12 +51,28 @@ function stageRules(before: View | null, after: View, atOnce: number): string[] 
         `${name} is ${row.status} with ${done} events`,
       ],
       [
-        refused + failed === (row.status === 'failed' && row.error !== 'DOCUMENT_ERASED' ? 1 : 0),
-        `${name} is ${row.status} with ${refused + failed} events of a failure`,
+        refused + failed >= (hasFailed(row) ? 1 : 0) && refused + failed <= row.epoch,
+        `${name} is ${row.status} in epoch ${row.epoch} with ${refused + failed} events of a failure`,
       ],
+      [refused > 0 === row.under.length > 0, `${name} was refused ${refused} times, by ${row.under}`],
+      [new Set(row.under).size === row.under.length, `${name} remembers ${row.under}`],
+      [(old?.under ?? []).every((rules) => row.under.includes(rules)), `${name} was refused by ${old?.under} and remembers ${row.under}`],
       [row.status !== 'failed' || row.error !== null, `${name} failed without a reason`],
     ])
   })
+}
+
+/** Each end is recorded once: what was made due again has ended before, and what has failed since once more. */
+function failureRules(view: View): string[] {
+  const recorded = view.events.filter((event) => / (refused|completed) failed$/.test(event)).length
+  const failed = Object.values(view.stages).filter(hasFailed).length
+  return broken([
+    [recorded === failed + view.redrives, `${recorded} failures on record, ${failed} stages failed, ${view.redrives} redrives`],
+  ])
+}
+
+function hasFailed(row: View['stages'][string]): boolean {
+  return row.status === 'failed' && row.error !== 'DOCUMENT_ERASED'
 }
 
 function statusRules(view: View): string[] {

@@ -13,8 +13,10 @@ import type { Stage } from '../../../shared/contracts/jobs.ts'
 import { forgetArtifact, registerArtifact } from '../../../shared/database/artifacts.ts'
 import { acceptDocument, addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import type { DueJob } from '../../../shared/database/outbox.ts'
+import { redriveDocument } from '../../../shared/database/redrive.ts'
 import { type ModelGateway, mapTasks } from '../../../shared/inference/gateway.ts'
 import { dispatchOnce } from '../../../shared/queue/dispatcher.ts'
+import { redriveOnce } from '../../../shared/queue/redrive.ts'
 import { sweepOnce } from '../../../shared/queue/sweeper.ts'
 import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { createMetrics } from '../../../shared/runtime/metrics.ts'
@@ -27,6 +29,7 @@ import type { View } from './stage-model.ts'
 import { type Start, takeReins, watchTransactions } from './stage-starts.ts'
 
 const HOUR_MS = 3_600_000
+export const FIRST_RULES = 'rules 0'
 
 export interface Job {
   document: number
@@ -41,6 +44,11 @@ export interface World {
   send(content: number, onDuplicate: OnDuplicate): Promise<number>
   reprocess(document: number): Promise<void>
   bury(document: number): Promise<void>
+  redrive(document: number): Promise<void>
+  /** Everybody who starts from here on decides by these. */
+  changeRules(rules: string): void
+  /** Processes start together under the rules of now, and go on with what others refused. Says which documents that was. */
+  redriveRefused(processes: number): Promise<number[]>
   /** Null where nothing was started. */
   deliver(job: Job): Promise<Start | null>
   /** Hands what is due to the queue and says what that was. A `crash` comes after that and before the commit. */
@@ -58,11 +66,15 @@ export interface World {
 export async function openWorld(bench: Workbench): Promise<World> {
   const { database, tenants, tenantId, vault, blobs } = bench
   // What an earlier world left is nobody's business any more.
-  await bench.query(`DELETE FROM greffier.outbox; UPDATE greffier.stages SET status = 'completed' WHERE status IN ('pending', 'running')`)
+  await bench.query(`DELETE FROM greffier.outbox; UPDATE greffier.stages SET status = 'completed' WHERE status IN ('pending', 'running');
+    UPDATE greffier.documents SET status = 'failed' WHERE status = 'refused'`)
   const search = searchInMemory()
   const { log, lines } = recordingLog()
   const ids: string[] = []
   const dedupe = new Map<number, Buffer>()
+  const redrives = new Map<string, number>()
+  const countRedrive = (id: string) => void redrives.set(id, (redrives.get(id) ?? 0) + 1)
+  let refusedUnder = FIRST_RULES
   const keyOf = ({ document, revision }: Pick<Job, 'document' | 'revision'>) => ({
     tenant_id: tenantId,
     document_id: ids[document] ?? '',
@@ -103,6 +115,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
       database: watched,
       log,
       metrics: METRICS,
+      refusedUnder,
       onDue: () => undefined,
       backend: queue.backend,
       handlers: {
@@ -151,6 +164,19 @@ export async function openWorld(bench: Workbench): Promise<World> {
     reprocess: (document) =>
       bench.tenant(async (tx) => void (await addRevision(tx, tenantId, keyOf({ document, revision: 0 }).document_id, 'reprocess'))),
     bury: (document) => bench.tenant((tx) => buryDocument(tx, tenantId, keyOf({ document, revision: 0 }).document_id)),
+    redrive: async (document) => {
+      const { document_id } = keyOf({ document, revision: 0 })
+      await bench.tenant((tx) => redriveDocument(tx, document_id))
+      countRedrive(document_id)
+    },
+    changeRules: (rules) => {
+      refusedUnder = rules
+    },
+    redriveRefused: async (processes) => {
+      const passes = await Promise.all(Array.from({ length: processes }, () => redriveOnce(database, refusedUnder)))
+      for (const id of passes.flat()) countRedrive(id)
+      return passes.flat().map((id) => ids.indexOf(id))
+    },
     deliver,
     publish: async (crash = false) => {
       const published: DueJob[] = []
@@ -178,11 +204,11 @@ export async function openWorld(bench: Workbench): Promise<World> {
       await bench.query(setStages("started_at = started_at - interval '1 hour'"), [ids])
     },
     observe: async () => {
-      const rows = await bench.query<Omit<View, 'points'> & { id: string }>(OBSERVE, [ids])
+      const rows = await bench.query<Omit<View, 'points' | 'redrives'> & { id: string }>(OBSERVE, [ids])
       return ids.map((id) => {
         const { id: _id, ...row } = rows.find((candidate) => candidate.id === id) ?? missing(id)
         for (const list of [row.outbox, row.events, row.content]) list.sort()
-        return { ...row, points: search.revisions(id) }
+        return { ...row, points: search.revisions(id), redrives: redrives.get(id) ?? 0 }
       })
     },
     leavings: async (document) => {
@@ -225,7 +251,7 @@ const OBSERVE = `
     d.sealed_annex IS NOT NULL OR d.dedupe_hmac IS NOT NULL OR d.content_commit IS NOT NULL AS named,
     d.type IS NOT NULL OR d.language IS NOT NULL AS typed,
     (SELECT jsonb_object_agg(revision || '/' || stage,
-       jsonb_build_object('status', status, 'epoch', epoch, 'starts', starts, 'error', error_code))
+       jsonb_build_object('status', status, 'epoch', epoch, 'starts', starts, 'error', error_code, 'under', refused_under))
      FROM greffier.stages WHERE document_id = d.id) AS stages,
     ARRAY(SELECT revision || '/' || stage FROM greffier.outbox WHERE document_id = d.id) AS outbox,
     ARRAY(SELECT (e->>'revision') || '/' || (e->>'step') || ' ' || (e->>'phase') || ' ' || (e->>'result')

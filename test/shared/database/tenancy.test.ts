@@ -30,6 +30,7 @@ const TABLES = [
   'artifacts',
   'outbox',
   'idempotency',
+  'extraction_schemas',
 ] as const
 
 beforeAll(async () => {
@@ -235,5 +236,6 @@ async function seed(tenantId: string): Promise<void> {
   await add(`chunks VALUES ($1, $2, $3, 1, 0, 1, 0, 1)`, newId(), tenantId, document)
   await add(`events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, '{}', 'intent', 'body')`, event, tenantId)
   await add(`open_intents VALUES ($1, $2)`, event, tenantId)
+  await add(`extraction_schemas VALUES ($1, 'letter', 1, NULL, '{}', 'hash')`, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
 }
