@@ -7,7 +7,7 @@ import { DeliveryError, type Options } from './options.ts'
 import { cpuMsOf, type Script, startScript } from './processes.ts'
 import { openProduct, type Product } from './product.ts'
 import { type Row, single } from './report.ts'
-import { openStack, type Stack } from './stack.ts'
+import { openStack } from './stack.ts'
 
 /** The provider's: it answers after so long, allows so many at once, and answers 429 above. */
 const ANSWER_MS = 800
@@ -54,7 +54,9 @@ async function measure(queue: 'redis' | 'postgres', workers: number, share: numb
   await product.upload(await documents(share))
   const release = await product.prepareRelease()
   await product.owner.query(`CREATE FUNCTION bench_stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`)
-  await product.owner.query(`CREATE TRIGGER bench_stop BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.stage = 'index') EXECUTE FUNCTION bench_stop()`)
+  await product.owner.query(
+    `CREATE TRIGGER bench_stop BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.stage = 'index') EXECUTE FUNCTION bench_stop()`,
+  )
   const startedAtMs = performance.now()
   await release()
   const { used, foundAfterMs, windowMs, turnedAway, extractorCores } = await watch(

@@ -24,10 +24,10 @@ export async function makePdfs(count: number, pages: number): Promise<BenchDocum
   return documents
 }
 
-/** Text of the length of one page. */
-export function makeText(number: number): BenchDocument {
-  const word = wordOf(number, 1)
-  const bytes = Buffer.from(pagesOfText(number, 1, word).join('\n'))
+/** Text of the length of so many pages; it is one page all the same. */
+export function makeText(number: number, length = 1): BenchDocument {
+  const word = wordOf(number, length)
+  const bytes = Buffer.from(pagesOfText(number, length, word).join('\n'))
   return { name: `text-${number}.txt`, mediaType: 'text/plain', bytes, pages: 1, word }
 }
 

@@ -1,4 +1,4 @@
-// `npm run bench [-- names ...] [--rounds N] [--quick] [--json FILE]`: measures and prints the table of ratios, product against bare baseline.
+// `npm run bench [-- names ...] [--rounds N] [--quick] [--json FILE] [--folder PATH]`: measures and prints the table of ratios, product against bare baseline.
 // Exit codes: 0 measured, whether or not the goals are met; 1 a program failed or did not deliver exactly; 64 wrong usage; 130 interrupted.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -7,7 +7,19 @@ import { closeAll } from './cleanup.ts'
 import type { Options } from './options.ts'
 import { isMet, type Row, table } from './report.ts'
 
-const PROGRAMS = ['ingest', 'pipeline', 'cpu', 'latency', 'extraction', 'memory'] as const
+const PROGRAMS = [
+  'ingest',
+  'pipeline',
+  'cpu',
+  'latency',
+  'extraction',
+  'memory',
+  'limits',
+  'calls',
+  'gateway',
+  'masking',
+  'accuracy',
+] as const
 const ROUNDS = 5
 const ROUNDS_QUICK = 1
 const EXIT_FAILED = 1
@@ -70,13 +82,22 @@ function readArguments(): { names: readonly string[]; json: string | undefined; 
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { rounds: { type: 'string' }, quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+      options: {
+        rounds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        folder: { type: 'string' },
+      },
     })
     const unknown = positionals.find((name) => !PROGRAMS.some((known) => known === name))
     if (unknown !== undefined) return `there is no ${unknown}: ${PROGRAMS.join(', ')}`
     const rounds = Number(values.rounds ?? (values.quick ? ROUNDS_QUICK : ROUNDS))
     if (!Number.isInteger(rounds) || rounds < 1) return '--rounds is a whole number from 1 on'
-    return { names: positionals.length > 0 ? positionals : PROGRAMS, json: values.json, options: { rounds, quick: values.quick, say } }
+    return {
+      names: positionals.length > 0 ? positionals : PROGRAMS,
+      json: values.json,
+      options: { rounds, quick: values.quick, folder: values.folder ?? null, say },
+    }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -1,5 +1,6 @@
 // The model double in a process of its own, as slow and as narrow as it is told: `limit` sets both, `load` says what was in flight.
-import { type Load, startModelDouble } from '../test/support/model-double.ts'
+import type { Load } from '../test/support/mistral-double/meter.ts'
+import { startModelDouble } from '../test/support/model-double.ts'
 import { answerMessages } from './answer.ts'
 
 export type ModelRequest = { kind: 'limit'; answerAfterMs: number; atOnce: number } | { kind: 'reset' } | { kind: 'load' }

@@ -3,6 +3,8 @@ export interface Options {
   rounds: number
   /** Small counts: shows that a program works, not how fast anything is. */
   quick: boolean
+  /** Documents to read, for the programs that read documents of others. */
+  folder: string | null
   /** Progress, on stderr. */
   say: (line: string) => void
 }

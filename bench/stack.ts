@@ -24,6 +24,8 @@ export interface Stack {
   readonly masterKey: Buffer
   /** Of the first tenant, with every scope. */
   readonly apiKey: string
+  /** Of the services. */
+  readonly environment: Readonly<Record<string, string>>
   /** Starts a service as a process of its own; resolves when it listens. */
   service(name: ServiceName, env?: Readonly<Record<string, string>>): Promise<Service>
   /** The same for a script of the bench that runs as a service does. */
@@ -70,6 +72,7 @@ export async function openStack(queue: 'redis' | 'postgres'): Promise<Stack> {
     redis,
     masterKey,
     apiKey,
+    environment,
     service: (name, env) => start(join(ROOT, 'services', name, 'main.ts'), env),
     start,
     close: async () => {

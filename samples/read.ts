@@ -43,6 +43,16 @@ export async function readSamples(): Promise<{ documents: SampleDocument[]; ques
   return { documents, questions: z.array(SampleQuestion).parse(await readJson('questions.json')) }
 }
 
+/** What stands in some of the documents, by hand: for each, fields under the names of the schema that ships for its type. */
+export async function readExpected(): Promise<{ path: string; file: string; fields: Record<string, string> }[]> {
+  const expected = z.record(z.string(), z.record(z.string(), z.string())).parse(await readJson('expected.json'))
+  return Object.entries(expected).map(([file, fields]) => ({
+    path: fileURLToPath(new URL(`documents/${file}`, import.meta.url)),
+    file,
+    fields,
+  }))
+}
+
 async function readJson(name: string): Promise<unknown> {
   return JSON.parse(await readFile(new URL(name, import.meta.url), 'utf8'))
 }

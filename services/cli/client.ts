@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, type Scope } from '../../shared/contracts/access.ts'
-import { CostReport } from '../../shared/contracts/cost.ts'
+import { CostEstimate, type CostEstimateRequest, CostReport } from '../../shared/contracts/cost.ts'
 import {
   DocumentList,
   DocumentStatus,
@@ -12,6 +12,7 @@ import {
   type UploadOptions,
 } from '../../shared/contracts/document.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
+import { PolicyReplay, type PolicyReplayRequest } from '../../shared/contracts/replay.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
 import type { Connection } from './connection.ts'
@@ -21,12 +22,18 @@ const UPLOAD_TIMEOUT_MS = 15 * 60_000
 /** A model may take its time over an answer. */
 const ANSWER_TIMEOUT_MS = 3 * 60_000
 
+/** A long record is judged call by call. */
+const REPLAY_TIMEOUT_MS = 10 * 60_000
+
 const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
 const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
 export type KeyList = z.infer<typeof KeyList>
 
 /** What the user said; what is left out is the server's or the tenant's default. */
 export type UploadChoices = Partial<Omit<UploadOptions, 'file_name'>>
+
+/** A body of which the server fills in what is left out. */
+type Given<Body> = { [Name in keyof Body]?: Body[Name] | undefined }
 
 /** The HTTP API as functions. Each throws CliError, or the reason of the interruption. */
 export type Client = ReturnType<typeof createClient>
@@ -71,8 +78,19 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       const response = await http.send({ method: 'GET', path: `/v1/documents/${id}/${part}`, headers: { accept: '*/*' }, repeatable: true })
       await response.body?.cancel()
     },
-    costs: (period: { from?: string | undefined; to?: string | undefined }): Promise<CostReport> =>
-      get(http, '/v1/costs', CostReport, period),
+    costs: (question: {
+      from?: string | undefined
+      to?: string | undefined
+      document_id?: string | undefined
+      by?: string | undefined
+    }): Promise<CostReport> => get(http, '/v1/costs', CostReport, question),
+    estimate: (question: Given<CostEstimateRequest>): Promise<CostEstimate> =>
+      http.json({ method: 'POST', path: '/v1/costs/estimate', body: question, repeatable: true }, CostEstimate),
+    replay: (question: Given<PolicyReplayRequest>): Promise<PolicyReplay> =>
+      http.json(
+        { method: 'POST', path: '/v1/policy/replay', body: question, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true },
+        PolicyReplay,
+      ),
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),

@@ -2,27 +2,20 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { z } from 'zod'
 import { SCOPES, Scope } from '../../shared/contracts/access.ts'
 import { DataClass, OnDuplicate, Purpose, Sensitivity } from '../../shared/contracts/document.ts'
-import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { SchemaName } from '../../shared/contracts/schemas.ts'
-import { NO_TENANT } from '../../shared/policy/expectations.ts'
-import { PolicyTask } from '../../shared/policy/policy.ts'
 import { readCliConfig } from '../../shared/runtime/config.ts'
-import { CliError, toCliError } from './cli-error.ts'
+import { parseList, parseWith } from './arguments.ts'
+import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
 import { ask } from './commands/ask.ts'
-import { cost } from './commands/cost.ts'
 import { defaults } from './commands/defaults.ts'
 import { demo } from './commands/demo.ts'
 import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
 import { createKey, listKeys, revokeKey } from './commands/keys.ts'
 import { list } from './commands/list.ts'
-import { explainPolicy, testPolicy } from './commands/policy.ts'
-import { checkProcessors, listProcessors, printMatrix, showProcessor } from './commands/processors.ts'
 import { record } from './commands/record.ts'
-import { redrive, redriveRefused } from './commands/redrive.ts'
-import { addSchema, listSchemas, removeSchema, showSchema } from './commands/schemas.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
@@ -30,12 +23,12 @@ import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
 import { createOutput } from './output.ts'
+import { type Add, addAdvise, addCosts, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
+import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
 
 const PAGE_DOCUMENTS_MAX = 100
-/** A year: contracts and lists of subprocessors change about that often. */
-const EVIDENCE_DAYS = 365
 /** After the command has ended nothing should hold the process; what does is given this long. */
 const EXIT_GRACE_MS = 2_000
 
@@ -72,8 +65,6 @@ async function run(json: boolean, command: (context: CommandContext) => Promise<
     return error.exitCode
   }
 }
-
-type Run = (options: { json?: boolean }, command: (context: CommandContext) => Promise<ExitCode>) => Promise<void>
 
 function assemble(run: Run): Command {
   const program = new Command('greffier')
@@ -123,24 +114,11 @@ function assemble(run: Run): Command {
   add('record', 'show what was done with a document; also after its erasure')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => record(context, document)))
-  add('redrive', 'go on with a document that was refused or failed, at the stage that ended it')
-    .addArgument(id().argOptional())
-    .option('--refused', 'every document that the policy refused', false)
-    .action((document: string | undefined, options) =>
-      run(options, (context) => {
-        if (document !== undefined && !options.refused) return redrive(context, document)
-        if (document === undefined && options.refused) return redriveRefused(context)
-        throw new CliError('USAGE', 'name a document, or say --refused', EXIT.usage)
-      }),
-    )
+  addRedrive(add, run)
   add('erase', 'erase a document for good')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
-  const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
-  add('cost', 'what model calls cost')
-    .option('--from <time>', 'from then on', time)
-    .option('--to <time>', 'before then', time)
-    .action(({ json, from, to }) => run({ json }, (context) => cost(context, { from, to })))
+  addCosts(add, run)
   add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
     .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
     .option(
@@ -155,6 +133,7 @@ function assemble(run: Run): Command {
   addSchemas(program.command('schemas').description('your own schemas: what is read from documents'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
   addPolicy(program.command('policy').description('which processor may see which data'), add, run)
+  addAdvise(add, run)
   return program
 }
 
@@ -195,106 +174,8 @@ function addKeys(keys: Command, add: Add, run: Run): void {
     .action((key: string, options) => run(options, (context) => revokeKey(context, key)))
 }
 
-type Add = (name: string, description: string, parent: Command) => Command
-
-function addSchemas(schemas: Command, add: Add, run: Run): void {
-  const name = parseWith(SchemaName, 'not a name such as supplier-invoice')
-  const named = () => new Argument('<name>', 'the name of a schema').argParser(name)
-  add('add', 'add a schema, or the next version of one', schemas)
-    .argument('<file>', 'a JSON Schema')
-    .requiredOption('--name <name>', 'shown in the clear: it must name nobody', name)
-    .addOption(new Option('--type <type>', 'use it for every document of this type').choices(DocumentType.options))
-    .action((path: string, options) => run(options, (context) => addSchema(context, path, { name: options.name, type: options.type })))
-  add('list', 'list the schemas', schemas).action((options) => run(options, listSchemas))
-  add('show', 'show a schema', schemas)
-    .addArgument(named())
-    .option('--version <number>', 'another version than the newest', parseWith(z.coerce.number().int().min(1), 'not a version'))
-    .action((schema: string, options) => run(options, (context) => showSchema(context, schema, options.version)))
-  add('remove', 'retire all versions of a schema', schemas)
-    .addArgument(named())
-    .action((schema: string, options) => run(options, (context) => removeSchema(context, schema)))
-}
-
-function addProcessors(processors: Command, add: Add, run: Run): void {
-  const days = parseWith(z.coerce.number().int().min(0), 'not a number of days')
-  const register = async () => (await configuredRules()).rules.register
-  add('list', 'list the processors of the register', processors).action((options) =>
-    run(options, async (context) => listProcessors(context, await register(), today())),
-  )
-  add('show', 'show every fact of one, with its source, its day and its confidence', processors)
-    .argument('<key>', 'such as mistral')
-    .action((key: string, options) => run(options, async (context) => showProcessor(context, await register(), key, today())))
-  add('matrix', 'print the register as one table', processors)
-    .option('--markdown', 'as Markdown', false)
-    .action((options) => run(options, async (context) => printMatrix(context, await register(), options.markdown, today())))
-  add('check', 'list the claims that are unverified or old', processors)
-    .option('--days <days>', 'how old evidence may be', days, EVIDENCE_DAYS)
-    .action((options) => run(options, async (context) => checkProcessors(context, await register(), options.days, today())))
-}
-
-function addPolicy(policy: Command, add: Add, run: Run): void {
-  add('explain', 'what the policy says of every processor for one kind of data', policy)
-    .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options).default('internal'))
-    .option('--data <list>', `comma separated: ${DataClass.options.join(', ')}`, parseList(z.array(DataClass).min(1), 'not data classes'), [
-      'personal',
-    ])
-    .option('--purpose <purpose>', 'such as invoice_processing', parseWith(Purpose, 'not a purpose'), 'document_processing')
-    .addOption(new Option('--task <task>').choices(PolicyTask.options).default('extract'))
-    .option('--tenant <id>', 'for rules that name tenants', parseWith(z.uuid(), 'not an id'), NO_TENANT)
-    .action(({ json, sensitivity, data, purpose, task, tenant }) =>
-      run({ json }, async (context) => {
-        const request = { data_classes: data, sensitivity, purpose, task, tenant_id: tenant, day: today() }
-        return explainPolicy(context, (await configuredRules()).rules, request)
-      }),
-    )
-  add('test', 'run your own expectations of the policy', policy)
-    .argument('<cases>', 'a YAML file')
-    .action((path: string, options) =>
-      run(options, async (context) => {
-        const { rules, loadPolicyCases } = await configuredRules()
-        return testPolicy(context, rules, loadPolicyCases(path), today())
-      }),
-    )
-}
-
-function today(): string {
-  return new Date().toISOString().slice(0, 10)
-}
-
-/** What decides about calls, as the environment configures it. Loaded where it is needed: the providers' client is heavy. */
-async function configuredRules() {
-  const [{ loadExplainableRules }, { readConfig }, { loadPolicyCases }] = await Promise.all([
-    import('../../shared/runtime/rules.ts'),
-    import('../../shared/runtime/config.ts'),
-    import('../../shared/runtime/policy-files.ts'),
-  ])
-  return { rules: loadExplainableRules(readConfig()), loadPolicyCases }
-}
-
 async function loadSamples() {
   return (await import('../../samples/read.ts')).readSamples()
-}
-
-function parseWith<Schema extends z.ZodType>(schema: Schema, complaint: string): (text: string) => z.infer<Schema> {
-  return (text) => {
-    const parsed = schema.safeParse(text)
-    if (parsed.success) return parsed.data
-    throw new InvalidArgumentError(complaint)
-  }
-}
-
-function parseList<Schema extends z.ZodType>(schema: Schema, complaint: string): (text: string) => z.infer<Schema> {
-  return (text) =>
-    parseWith(
-      z.preprocess(
-        (value) =>
-          String(value)
-            .split(',')
-            .map((part) => part.trim()),
-        schema,
-      ),
-      complaint,
-    )(text)
 }
 
 function collect(text: string, before: string[]): string[] {

@@ -1,29 +1,26 @@
 import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, NewApiKey } from '../../shared/contracts/access.ts'
-import { CostReport } from '../../shared/contracts/cost.ts'
 import { UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
-import { type Database, withTenant } from '../../shared/database/connection.ts'
-import { readCosts } from '../../shared/database/costs.ts'
+import { withTenant } from '../../shared/database/connection.ts'
 import { readRecord } from '../../shared/database/events.ts'
-import type { Tenants } from '../../shared/database/tenants.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
+import { addCostRoutes, type CostServices } from './costs.ts'
+import { addReplayRoute, type ReplayServices } from './replay.ts'
 
 const Id = z.object({ id: z.uuid() })
 
-interface ComplianceServices {
-  database: Database
-  tenants: Tenants
+interface ComplianceServices extends CostServices, ReplayServices {
   register: ProcessorRegister
-  registerHash: string
 }
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
-export function addCompliance(server: HttpServer, { database, tenants, register, registerHash }: ComplianceServices): void {
+export function addCompliance(server: HttpServer, services: ComplianceServices): void {
+  const { database, tenants, register, registerHash } = services
   server.get(
     '/v1/documents/:id/record',
     {
@@ -60,25 +57,8 @@ export function addCompliance(server: HttpServer, { database, tenants, register,
     async () => ({ ...register, register_hash: registerHash }),
   )
 
-  server.get(
-    '/v1/costs',
-    {
-      onRequest: authorize(database, 'records:read'),
-      schema: {
-        tags: ['records'],
-        summary: 'What model calls cost, by processor, model, task and purpose',
-        description: 'Millionths of a euro, by the price list at the time of each call. `unpriced_calls` went to models without a price.',
-        querystring: z.strictObject({
-          from: z.iso.datetime().optional(),
-          to: z.iso.datetime().optional(),
-          document_id: z.uuid().optional(),
-        }),
-        response: { 200: CostReport },
-      },
-    },
-    ({ identity, query: { from = null, to = null, document_id = null } }) =>
-      withTenant(database, identity.tenantId, (tx) => readCosts(tx, { from, to, documentId: document_id })),
-  )
+  addCostRoutes(server, services)
+  addReplayRoute(server, services)
 
   const manage = authorize(database, 'keys:manage')
   server.get(

@@ -12,7 +12,7 @@ const tags = ['schemas']
 const Name = z.object({ name: NewSchema.shape.name })
 
 /** Throws SCHEMA_INVALID, whose `errors` say where and what, for a schema that documents cannot be read by. */
-export type CompileSchema = (schema: Omit<ExtractionSchema, 'hash'>) => unknown
+export type CompileSchema = (schema: Pick<ExtractionSchema, 'name' | 'version' | 'type' | 'json_schema'>) => unknown
 
 /** The organisation's own schemas for extraction. */
 export function addSchemaRoutes(server: HttpServer, database: Database, compile: CompileSchema): void {

@@ -1,11 +1,15 @@
 import type { DocumentKeys } from '../../shared/blobs/vault.ts'
-import type { DocumentView, Refusal, StageView } from '../../shared/contracts/document.ts'
+import type { DocumentView, ExtractionView, Refusal, StageView } from '../../shared/contracts/document.ts'
+import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
 import { readFields } from '../../shared/database/content.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
 import { readRefusedCalls } from '../../shared/database/events.ts'
-import { recordedSchema } from '../../shared/database/extraction-schemas.ts'
+import { findSchema, recordedSchema } from '../../shared/database/extraction-schemas.ts'
+import { assemble } from '../../shared/inference/extraction/assemble.ts'
+import { compileSchema, type ExtractionSchema } from '../../shared/inference/extraction/schema.ts'
+import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
 /** A document as lists show it: nothing that was sealed. */
@@ -33,14 +37,15 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   const current = await readPagesHead(tx, row.id, row.revision)
   const stages = await readStages(tx, row.id, row.revision)
   const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
+  const fields = await readFields(tx, { ...place, revision: shown }, keys)
   return {
     ...documentHead(row),
     ...openAnnex(keys, row),
     stages,
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
     schema_name: row.schema_name,
-    schema: await recordedSchema(tx, { document_id: row.id, revision: shown }),
-    fields: await readFields(tx, { ...place, revision: shown }, keys),
+    fields,
+    extraction: await readExtraction(tx, row, shown, fields),
     refusal: row.status === 'refused' ? await readRefusal(tx, row, stages, rules) : null,
   }
 }
@@ -48,6 +53,26 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
 async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
   const refused = STAGES.find((stage) => stages.some((view) => view.stage === stage && view.status === 'failed'))
   return refused ? explainRefusal(await readRefusedCalls(tx, row.id, row.revision, refused), rules, refused) : null
+}
+
+/** Fields are written by a stage in one transaction with the pages that they were read from: with neither there is nothing to show. */
+async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields: DocumentView['fields']): Promise<ExtractionView | null> {
+  const { pages_read } = await tx
+    .selectFrom('revisions')
+    .select('pages_read')
+    .where('document_id', '=', row.id)
+    .where('revision', '=', revision)
+    .executeTakeFirstOrThrow()
+  const { data: type } = DocumentType.safeParse(row.type)
+  if (pages_read === null || !type) return null
+  const schema = await readBy(tx, row.id, revision, type)
+  return { schema: { name: schema.name, version: schema.version }, ...assemble(fields, schema), pages_read }
+}
+
+async function readBy(tx: Tx, documentId: string, revision: number, type: DocumentType): Promise<ExtractionSchema> {
+  const own = await recordedSchema(tx, { document_id: documentId, revision })
+  const stored = own && (await findSchema(tx, { ...own, document_type: type }))
+  return stored ? compileSchema(stored) : schemaFor(type)
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

@@ -5,7 +5,7 @@ import { locateInText } from '../../shared/inference/evidence.ts'
 import type { CallSubject, ModelGateway, ProviderIdentity } from '../../shared/inference/gateway.ts'
 import type { ClaimedCitation } from '../../shared/inference/provider.ts'
 import { estimateTokens } from '../../shared/inference/token-estimate.ts'
-import { type Candidate, findPassages, QUESTION_SUBJECT, type SearchServices } from './search.ts'
+import { type Candidate, findPassages, questionSubject, type SearchServices } from './search.ts'
 
 /** Passages that a provider sees for one question. */
 const PASSAGES_MAX = 8
@@ -44,7 +44,7 @@ async function answerOnce(services: AnswerServices, tenantId: string, request: A
       tenant_id: tenantId,
       task: 'answer',
       step: 'answer',
-      subjects: [QUESTION_SUBJECT, ...passages.map(subjectOf)],
+      subjects: [questionSubject(question), ...passages.map(subjectOf)],
       tokens: estimateTokens([question, ...passages.map((passage) => passage.text)]),
       language: detectLanguage(question),
       signal,

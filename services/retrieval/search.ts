@@ -7,8 +7,10 @@ import { readPages } from '../../shared/database/content.ts'
 import { appendEvent } from '../../shared/database/events.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import { detectLanguage } from '../../shared/inference/builtin/language.ts'
+import { findSensitive } from '../../shared/inference/builtin/sensitive.ts'
 import type { Embedder } from '../../shared/inference/embedder.ts'
 import type { CallSubject } from '../../shared/inference/gateway.ts'
+import { raise } from '../../shared/policy/raise.ts'
 import type { SearchStore, SearchStoreHit } from '../../shared/search/port.ts'
 import { tokenHasher, tokenize } from '../../shared/search/tokens.ts'
 
@@ -38,13 +40,19 @@ export interface Query extends Pick<SearchRequest, 'query' | 'limit' | 'document
 }
 
 /** A question is personal data until somebody says otherwise: it may name people. */
-export const QUESTION_SUBJECT: CallSubject = {
+const QUESTION: CallSubject = {
   document_id: null,
   revision: null,
   page: null,
   sensitivity: 'internal',
   data_classes: ['personal'],
   purpose: 'question_answering',
+}
+
+/** The question as the policy sees it: rules here may raise its class, as they do a document's. */
+export function questionSubject(question: string): CallSubject {
+  const found = findSensitive([{ number: 1, method: 'plain', text: question, reason: null }])
+  return { ...QUESTION, ...raise(QUESTION, found.data_classes), data_categories: found.data_categories }
 }
 
 /**
@@ -55,7 +63,7 @@ export async function findPassages(services: SearchServices, query: Query): Prom
   const { database, tenants, embedder, search } = services
   const { tenantId } = query
   const language = detectLanguage(query.query)
-  const context = { tenant_id: tenantId, step: query.step, subjects: [QUESTION_SUBJECT], language, signal: query.signal }
+  const context = { tenant_id: tenantId, step: query.step, subjects: [questionSubject(query.query)], language, signal: query.signal }
   const vector = await embedder.embedQuestion(context, query.query)
   const candidates = await search.query({
     tenant_id: tenantId,
@@ -71,7 +79,7 @@ export async function findPassages(services: SearchServices, query: Query): Prom
       step: query.step,
       phase: 'completed',
       result: 'ok',
-      purpose: QUESTION_SUBJECT.purpose,
+      purpose: QUESTION.purpose,
       hits: hits.map((hit) => ({ doc_ref: hit.document_id, revision: hit.revision, page: hit.page })),
     })
     return hits

@@ -2,7 +2,7 @@
 export interface TextRoom {
   /**
    * Resolves in the order of asking, when there is room for so many UTF-16 code units; what comes back leaves again, and may be called twice. A text
-   * larger than the room is let in alone. Rejects with the signal's reason.
+   * larger than the room is let in alone. Rejects with the signal's reason when there is no room.
    */
   enter(characters: number, signal: AbortSignal): Promise<() => void>
 }
@@ -26,7 +26,6 @@ export function createTextRoom(charactersMax: number): TextRoom {
   return {
     enter: (characters, signal) =>
       new Promise((resolve, reject) => {
-        signal.throwIfAborted()
         const giveUp = () => {
           queue.splice(queue.indexOf(waiting), 1)
           reject(signal.reason)
@@ -45,9 +44,12 @@ export function createTextRoom(charactersMax: number): TextRoom {
             })
           },
         }
-        signal.addEventListener('abort', giveUp, { once: true })
         queue.push(waiting)
         admitNext()
+        // Who is in by now has no need of a signal; what it does next has.
+        if (!queue.includes(waiting)) return
+        if (signal.aborted) giveUp()
+        else signal.addEventListener('abort', giveUp, { once: true })
       }),
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Field } from './extraction.ts'
-import { SchemaName, SchemaReference } from './schemas.ts'
+import { SchemaName } from './schemas.ts'
 
 export const Sensitivity = z.enum(['public', 'internal', 'confidential', 'special'])
 export type Sensitivity = z.infer<typeof Sensitivity>
@@ -100,7 +100,20 @@ export const Refusal = z.strictObject({
 })
 export type Refusal = z.infer<typeof Refusal>
 
-/** `schema_name` is what the upload named; `schema` is by which of the organisation's own schemas the fields shown were read, null for one that ships. */
+/**
+ * All fields together as one value, in the shape and with the types of the schema that they were read by, whatever their status: it stands beside each of
+ * them in `fields`. `schema_valid`: whether the value fits the schema, what it requires included. `pages_read`: pages with text that were read, which are
+ * fewer than there are where a document is longer than a provider reads.
+ */
+export const ExtractionView = z.strictObject({
+  schema: z.strictObject({ name: z.string(), version: z.int().min(1) }),
+  data: z.record(z.string(), z.unknown()),
+  schema_valid: z.boolean(),
+  pages_read: z.int().min(0),
+})
+export type ExtractionView = z.infer<typeof ExtractionView>
+
+/** `schema_name` is what the upload named. `extraction` is null until the fields were read. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
   file_name: z.string().nullable(),
@@ -108,8 +121,8 @@ export const DocumentView = z.strictObject({
   stages: z.array(StageView),
   pages: z.array(PageView),
   schema_name: z.string().nullable(),
-  schema: SchemaReference.nullable(),
   fields: z.record(z.string(), Field),
+  extraction: ExtractionView.nullable(),
   refusal: Refusal.nullable(),
 })
 export type DocumentView = z.infer<typeof DocumentView>

@@ -18,7 +18,6 @@ export const ERRORS = {
   UNSUPPORTED_TYPE: { status: 415, title: 'The type of the document is not supported', retry: 'poison' },
   TYPE_MISMATCH: { status: 415, title: 'The content contradicts the file extension or media type', retry: 'poison' },
   EMPTY_DOCUMENT: { status: 422, title: 'The document has no bytes', retry: 'poison' },
-  SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used', retry: 'poison' },
   SCHEMA_TOO_LARGE: { status: 413, title: 'The schema is larger than allowed', retry: 'poison' },
   SCHEMA_NOT_FOUND: { status: 404, title: 'There is no such schema', retry: 'poison' },
   SCHEMA_UNKNOWN: { status: 422, title: 'The upload names a schema that the organisation does not have', retry: 'poison' },
@@ -45,8 +44,10 @@ export const ERRORS = {
   MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
   MODEL_BUSY: { status: 503, title: 'The model provider asks to wait', retry: 'later' },
   BUDGET_EXHAUSTED: { status: 429, title: 'The budget of the day for model calls is used up', retry: 'later' },
+  SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used to read documents', retry: 'poison' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },
+  MASKING_UNAVAILABLE: { status: 503, title: 'The recogniser that masking needs did not answer', retry: 'transient' },
   DECRYPTION_FAILED: { status: 500, title: 'Stored data could not be authenticated', retry: 'poison' },
 } as const satisfies Record<string, { status: number; title: string; retry: 'transient' | 'later' | 'poison' | 'policy' }>
 

@@ -37,6 +37,20 @@ export type DocumentType = z.infer<typeof DocumentType>
 export const Evidence = z.strictObject({ page: z.int().min(1), start: z.int().min(0), end: z.int().min(0), quote: z.string() })
 export type Evidence = z.infer<typeof Evidence>
 
+/** Why a field is not `verified`. The last four say that something is wrong, and make it `conflicting`. */
+export const FieldCheck = z.enum([
+  'not_quoted',
+  'quote_not_found',
+  'value_not_in_quote',
+  'implausible',
+  'doubted',
+  'checksum_failed',
+  'disagrees',
+  'sum_mismatch',
+  'order_mismatch',
+])
+export type FieldCheck = z.infer<typeof FieldCheck>
+
 /**
  * `verified`: the quote stands in the page and every check on the value passed. `unverified`: no quote was found, or a check had no answer.
  * `conflicting`: a checksum fails or two places disagree.
@@ -45,10 +59,16 @@ export const Field = z.strictObject({
   value: z.string(),
   status: z.enum(['verified', 'unverified', 'conflicting']),
   evidence: z.array(Evidence),
+  checks: z.array(FieldCheck).default([]),
 })
 export type Field = z.infer<typeof Field>
 
-/** Names that an invoice uses; dates are ISO 8601 (YYYY-MM-DD), amounts decimal strings with a dot ("1234.50"), currency ISO 4217. */
+/** Names of a schema's properties, and the ordinals of lists' items from 0: `lines.0.description`. */
+export const FieldPath = z
+  .string()
+  .regex(/^[A-Za-z_][\w-]{0,63}(\.(\d{1,7}|[A-Za-z_][\w-]{0,63})){0,10}$/, 'a path such as lines.0.description')
+
+/** Names that the rules of `builtin` find in an invoice; dates are ISO 8601 (YYYY-MM-DD), amounts decimal strings with a dot ("1234.50"), currency ISO 4217. */
 export const INVOICE_FIELDS = [
   'invoice_number',
   'issue_date',
@@ -64,7 +84,7 @@ export const INVOICE_FIELDS = [
   'total_gross',
 ] as const
 
-/** Names that other types use: one flat list, so that a reader finds the same thing under the same name in every document. */
+/** Names that the rules find in every other type: the same thing under the same name in every document. */
 export const GENERAL_FIELDS = [
   'title',
   'document_date',
@@ -78,15 +98,3 @@ export const GENERAL_FIELDS = [
   'amount',
   'deadline',
 ] as const
-
-/** A closed list, since names are stored in the clear: a name that a model made up could say what the sealed value says. */
-export const FieldName = z.enum([...new Set([...INVOICE_FIELDS, ...GENERAL_FIELDS])])
-export type FieldName = z.infer<typeof FieldName>
-
-/** `language` is ISO 639-1, or null where it could not be told. */
-export const Enrichment = z.strictObject({
-  type: DocumentType,
-  language: z.string().length(2).nullable(),
-  fields: z.partialRecord(FieldName, Field),
-})
-export type Enrichment = z.infer<typeof Enrichment>

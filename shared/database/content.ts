@@ -1,13 +1,17 @@
 import { z } from 'zod'
 import { seal, unseal } from '../blobs/keys.ts'
 import type { DocumentKeys } from '../blobs/vault.ts'
-import { Evidence, type Field, Page } from '../contracts/extraction.ts'
+import { Evidence, type Field, FieldCheck, FieldPath, Page } from '../contracts/extraction.ts'
 import type { Chunk } from '../contracts/retrieval.ts'
 import type { Tx } from './connection.ts'
 
 /** Rows of one insert: PostgreSQL takes 65,535 parameters a statement. */
 const INSERT_ROWS_MAX = 1_000
-const SealedField = z.strictObject({ value: z.string(), evidence: z.array(Evidence) })
+const SealedField = z.strictObject({
+  value: z.string(),
+  evidence: z.array(Evidence),
+  checks: z.array(FieldCheck).default([]),
+})
 
 export interface RevisionKey {
   tenant_id: string
@@ -43,14 +47,30 @@ export async function readPages(tx: Tx, key: RevisionKey, keys: DocumentKeys, nu
   )
 }
 
+/** UTF-16 code units of a revision's pages together. */
+export async function countCharacters(tx: Tx, key: RevisionKey): Promise<number> {
+  const row = await tx
+    .selectFrom('pages')
+    .select((page) => page.fn.sum<string | null>('characters').as('characters'))
+    .where('document_id', '=', key.document_id)
+    .where('revision', '=', key.revision)
+    .executeTakeFirst()
+  return Number(row?.characters ?? 0)
+}
+
 /** Replaces the fields of a revision; values and quotes are sealed, the names and states are not. */
 export async function replaceFields(tx: Tx, key: RevisionKey, keys: DocumentKeys, fields: Readonly<Record<string, Field>>): Promise<void> {
   await tx.deleteFrom('fields').where('document_id', '=', key.document_id).where('revision', '=', key.revision).execute()
   const rows = Object.entries(fields).map(([name, field]) => ({
     ...key,
-    name,
+    // Stored in the clear: whatever went wrong before, no content stands in it.
+    name: FieldPath.parse(name),
     status: field.status,
-    sealed_content: seal(keys.column, JSON.stringify({ value: field.value, evidence: field.evidence }), context(key, 'field', name)),
+    sealed_content: seal(
+      keys.column,
+      JSON.stringify({ value: field.value, evidence: field.evidence, checks: field.checks }),
+      context(key, 'field', name),
+    ),
   }))
   for (const part of inParts(rows)) await tx.insertInto('fields').values(part).execute()
 }

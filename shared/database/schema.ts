@@ -62,6 +62,8 @@ export interface Tables {
   revisions: Owned & {
     revision: number
     cause: 'upload' | 'version' | 'reprocess'
+    /** Pages with text from which fields were read; null until they were. */
+    pages_read: number | null
     created_at: Timestamp
     completed_at: NullableTimestamp
     /** By which of the tenant's own schemas the fields were read. */

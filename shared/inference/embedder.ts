@@ -1,4 +1,4 @@
-import { AppError } from '../contracts/errors.ts'
+import { AppError, type ErrorCode } from '../contracts/errors.ts'
 import type { Tenants } from '../database/tenants.ts'
 import type { CallContext, ModelGateway } from './gateway.ts'
 import type { Provider } from './provider.ts'
@@ -8,6 +8,9 @@ import { estimateTokens } from './token-estimate.ts'
 const BATCH_TEXTS = 256
 
 type EmbedContext = Omit<CallContext, 'task' | 'only' | 'tokens'>
+
+/** Nothing of that keeps a question from being asked by its tokens. */
+const UNEMBEDDED: ReadonlySet<ErrorCode> = new Set(['POLICY_REFUSED', 'MODEL_UNAVAILABLE', 'MODEL_BUSY', 'BUDGET_EXHAUSTED'])
 
 export interface Embedder {
   /** One vector per text in order, or null where the policy keeps this data from the tenant's embedder: it is then found by its tokens alone. */
@@ -54,7 +57,7 @@ export function createEmbedder(gateway: ModelGateway, tenants: Tenants): Embedde
         )
         return value[0] ?? null
       } catch (error) {
-        if (error instanceof AppError && (error.code === 'POLICY_REFUSED' || error.code === 'MODEL_UNAVAILABLE')) return null
+        if (error instanceof AppError && UNEMBEDDED.has(error.code)) return null
         throw error
       }
     },

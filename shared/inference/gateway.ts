@@ -4,14 +4,15 @@ import { AppError, errorCode } from '../contracts/errors.ts'
 import type { EventDraft } from '../contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
+import type { DayBudget } from '../limits/day-budget.ts'
+import type { NameRecogniser } from '../masking/recogniser.ts'
 import { byStrictness, type Decision, evaluate, together } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
-import type { Budget } from './budget.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
-import { type Masking, maskCall } from './masked-provider.ts'
+import { maskCall } from './masked-provider.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
@@ -78,8 +79,9 @@ export interface GatewayOptions {
   prices: PriceList
   /** What the operator says of servers whose entries ask for it; without it their facts are unknown. */
   declarations: Declarations
-  masking: Masking
-  budget: Budget
+  /** Recognises names for rules that mask them; without one no call that needs it is made. */
+  recogniser?: NameRecogniser | undefined
+  budget: DayBudget
 }
 
 export function createGateway(options: GatewayOptions): ModelGateway {
@@ -121,13 +123,15 @@ async function show<T>(
   run: Run<T>,
 ): Promise<ProviderResult<T> | 'unmaskable'> {
   const { provider, decision, draft } = allowed
-  const reservation = await options.budget.reserve(context.tenant_id, context.tokens, costInAdvance(options, provider, context))
+  // Rules in this process use no tokens of anybody's.
+  const tokens = provider.languageModel ? context.tokens : 0
+  const reservation = await options.budget.reserve(context.tenant_id, tokens, tokens === 0 ? 0 : costInAdvance(options, provider, context))
   const intent = await commitIntent(options, context, draft).catch(async (error: unknown) => {
     await reservation.release()
     throw error
   })
   const startedAt = performance.now()
-  const masked = maskCall(options.masking, provider, decision.mask, context)
+  const masked = maskCall(options.recogniser, provider, decision.mask, context)
   const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) =>
     write(
       options,
@@ -152,7 +156,7 @@ async function show<T>(
     if (unmaskable) return 'unmaskable'
     throw error
   }
-  const cost = costOf(options.prices, pricedCall(provider, context.task, result.facts))
+  const cost = costOf(options.prices, { ...pricedCall(provider, context.task, result.facts), duration_ms: performance.now() - startedAt })
   await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
   await close({ ...describeAnswer(draft, result.facts, cost), phase: 'completed', result: 'ok' })
   return result

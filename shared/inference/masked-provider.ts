@@ -1,26 +1,12 @@
 import type { Page } from '../contracts/extraction.ts'
 import type { MaskKind } from '../contracts/masking.ts'
 import type { ProcessingEvent } from '../contracts/record.ts'
+import { assertMasked, createMasker, type MaskingSession } from '../masking/masker.ts'
+import type { NameRecogniser } from '../masking/recogniser.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { CallContext } from './gateway.ts'
+import { maskedChat } from './masked-chat.ts'
 import type { ClaimedField, Provider, ProviderResult } from './provider.ts'
-
-/** Counts by kind. */
-type Counts = Partial<Record<MaskKind, number>>
-
-/** What was replaced in the texts of one call; only this process ever knows by what. */
-export interface MaskingSession {
-  mask(text: string, signal: AbortSignal): Promise<string>
-  /** Puts back what stood there, as it was spelled; a placeholder that it did not give stays. */
-  unmask(text: string): string
-  /** Throws POLICY_REFUSED when something that was to be masked is still found; `strict` also where a kind has nobody who recognises it. */
-  assertMasked(options: { strict: boolean }): void
-  counts(): { before: Counts; after: Counts }
-}
-
-export interface Masking {
-  open(kinds: readonly MaskKind[], language: string | null): MaskingSession
-}
 
 export interface MaskedCall {
   provider: Provider
@@ -33,13 +19,13 @@ export interface MaskedCall {
  * finders still see something in (GDPR Art. 5(1)(c), 32). Throws POLICY_REFUSED then, MASKING_UNAVAILABLE when a recogniser does not answer.
  */
 export function maskCall(
-  masking: Masking,
+  recogniser: NameRecogniser | undefined,
   provider: Provider,
   kinds: readonly MaskKind[],
   { subjects, language }: CallContext,
 ): MaskedCall {
   if (kinds.length === 0) return { provider, minimisation: () => null }
-  const session = masking.open(kinds, language)
+  const session = createMasker({ kinds, ...(recogniser && { recogniser }) }).open(language)
   const strict = subjects.some((subject) => classesOf(subject).some((dataClass) => dataClass === 'special' || dataClass === 'criminal'))
   return {
     provider: masked(provider, session, strict),
@@ -49,10 +35,9 @@ export function maskCall(
 
 function masked(provider: Provider, session: MaskingSession, strict: boolean): Provider {
   const maskAll = async (texts: readonly string[], signal: AbortSignal): Promise<string[]> => {
-    const covered: string[] = []
-    // One after the other: numbers of placeholders follow the order of the texts.
-    for (const text of texts) covered.push(await session.mask(text, signal))
-    session.assertMasked({ strict })
+    const covered = await session.maskAll(texts, signal)
+    // What a rule names and nobody looks for is not masked, whatever the data.
+    assertMasked(session, { strict: strict || session.unsearched.length > 0 })
     return covered
   }
   const maskPages = async (pages: readonly Page[], signal: AbortSignal): Promise<Page[]> => {
@@ -73,7 +58,8 @@ function masked(provider: Provider, session: MaskingSession, strict: boolean): P
     classify: async (pages, signal) => provider.classify(await maskPages(pages, signal), signal),
     extract: async (pages, request, signal) => {
       const result = await provider.extract(await maskPages(pages, signal), request, signal)
-      return { ...result, value: result.value.map((claim) => unmaskClaim(claim, session)) }
+      const claims = result.value.claims.map((claim) => unmaskClaim(claim, session))
+      return { ...result, value: { ...result.value, claims } }
     },
     embed: async (texts, signal) => provider.embed(await maskAll(texts, signal), signal),
     answer: async (question, passages, signal) => {
@@ -81,6 +67,9 @@ function masked(provider: Provider, session: MaskingSession, strict: boolean): P
       const covered = passages.map((passage, at) => ({ ...passage, text: texts[at] ?? '' }))
       return unmaskAnswer(await provider.answer(asked, covered, signal), session)
     },
+    ...maskedChat(provider, { maskAll, unmask: (text) => session.unmask(text) }),
+    // It shows the provider nothing.
+    missing: (signal, tasks) => provider.missing(signal, tasks),
   }
 }
 

@@ -1,12 +1,18 @@
 import { z } from 'zod'
-import type { Classification } from '../contracts/classification.ts'
+import { type Classification, DataCategory, SubjectCategory } from '../contracts/classification.ts'
+import { DataClass } from '../contracts/document.ts'
 import { AppError } from '../contracts/errors.ts'
-import { DocumentType, FieldName } from '../contracts/extraction.ts'
-import type { AnswerDraft, ClaimedField } from './provider.ts'
+import { DocumentType } from '../contracts/extraction.ts'
+import type { AnswerDraft } from './provider.ts'
 
-const VALUE_LENGTH_MAX = 1_000
-const FIELDS_MAX = 100
 const CITATIONS_MAX = 50
+
+/** Words that the list knows; others are left out. */
+const known = <Word extends string>(words: z.ZodType<Word>) =>
+  z
+    .array(z.unknown())
+    .catch([])
+    .transform((list) => [...new Set(list.flatMap((word) => words.safeParse(word).data ?? []))])
 
 /** Wider than what was asked for: a server may treat the schema as advice. What is missing is an error; what is more is left out. */
 const ClassifyOutput = z.object({
@@ -17,12 +23,9 @@ const ClassifyOutput = z.object({
     .regex(/^[a-z]{2}$/)
     .nullable()
     .catch(null),
-})
-
-const ExtractOutput = z.object({
-  fields: z
-    .array(z.object({ name: z.string(), value: z.string().trim(), quote: z.string(), page: z.coerce.number().catch(0) }))
-    .max(FIELDS_MAX),
+  data_classes: known(DataClass),
+  data_categories: known(DataCategory),
+  subject_categories: known(SubjectCategory),
 })
 
 const AnswerOutput = z.object({
@@ -32,15 +35,7 @@ const AnswerOutput = z.object({
 
 /** Throws AppError MODEL_OUTPUT_INVALID. */
 export function readClassification(output: unknown): Classification {
-  return { ...parsed(ClassifyOutput, output), data_classes: [], data_categories: [], subject_categories: [] }
-}
-
-/** What a model claims to have read; nothing of it is looked up here. Throws AppError MODEL_OUTPUT_INVALID. */
-export function readClaims(output: unknown): ClaimedField[] {
-  return parsed(ExtractOutput, output).fields.flatMap(({ name, value, quote, page }) => {
-    const { data: path } = FieldName.safeParse(name)
-    return path === undefined || value === '' || value.length > VALUE_LENGTH_MAX ? [] : [{ path, value, quote, page }]
-  })
+  return parsed(ClassifyOutput, output)
 }
 
 /** `answer` null: the model found none. The quotes are claims; the caller checks them. Throws AppError MODEL_OUTPUT_INVALID. */
@@ -54,19 +49,8 @@ export function readAnswer(output: unknown): AnswerDraft {
 function parsed<Schema extends z.ZodType>(schema: Schema, output: unknown): z.infer<Schema> {
   const result = schema.safeParse(output)
   if (result.success) return result.data
-  const path = result.error.issues[0]?.path.filter((key) => typeof key === 'number' || key in EXPECTED_KEYS).join('.')
+  const path = result.error.issues[0]?.path.filter((key) => typeof key === 'number' || EXPECTED_KEYS.has(key)).join('.')
   throw new AppError('MODEL_OUTPUT_INVALID', `not what the schema asks for, at ${path || 'the top'}`)
 }
 
-const EXPECTED_KEYS: Record<PropertyKey, true> = {
-  type: true,
-  language: true,
-  fields: true,
-  name: true,
-  value: true,
-  quote: true,
-  page: true,
-  answer: true,
-  citations: true,
-  passage: true,
-}
+const EXPECTED_KEYS: ReadonlySet<PropertyKey> = new Set(['answer', 'citations', 'passage', 'quote'])

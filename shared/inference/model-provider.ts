@@ -1,116 +1,136 @@
 import { AppError } from '../contracts/errors.ts'
-import type { Page } from '../contracts/extraction.ts'
-import { readAnswer, readClaims, readClassification } from './model-output.ts'
-import type { Wire } from './openai-wire.ts'
-import {
-  ANSWER_SCHEMA,
-  ANSWER_SYSTEM,
-  answerPrompt,
-  CLASSIFY_SCHEMA,
-  CLASSIFY_SYSTEM,
-  EXTRACT_SCHEMA,
-  EXTRACT_SYSTEM,
-  type PagePiece,
-  pagesPrompt,
-} from './prompts.ts'
-import type { CallFacts, ClaimedField, Passage, Provider, Task } from './provider.ts'
-
-/** About ten thousand tokens of Latin script: small models attend badly to more. UTF-16 code units. */
-const WINDOW_LENGTH_MAX = 40_000
-
-/** What follows in a longer document is not read by the model: it bounds cost and time, and names, dates and totals rarely stand that deep. */
-const WINDOWS_MAX = 8
+import { readClaims } from './extraction/claims.ts'
+import { evidenceSchema } from './extraction/evidence-schema.ts'
+import { WINDOW_ORDINALS } from './extraction/lists.ts'
+import type { SchemaNode } from './extraction/schema.ts'
+import { mapAtOnce } from './map-at-once.ts'
+import { chatMethods } from './model-chat.ts'
+import { readAnswer, readClassification } from './model-output.ts'
+import { ANSWER_SCHEMA, ANSWER_SYSTEM, answerPrompt, CLASSIFY_SCHEMA, CLASSIFY_SYSTEM, EXTRACT_SYSTEM, pagesPrompt } from './prompts.ts'
+import type { ClaimedField, Passage, Provider, Task } from './provider.ts'
+import { askTwice, isCut, sumFacts } from './repair.ts'
+import { halve, type PagePiece, windowsOf } from './windows.ts'
+import type { ChatJsonRequest, Wire } from './wire.ts'
 
 /** Of all passages together, UTF-16 code units: the best ones come first. */
 const PASSAGES_LENGTH_MAX = 40_000
 
-const CLASSIFY_TOKENS_MAX = 512
-const EXTRACT_TOKENS_MAX = 4_096
-const ANSWER_TOKENS_MAX = 1_024
+/** Requests of one document at once: a long one must not take every slot that a provider gives its caller. */
+const WINDOWS_AT_ONCE = 4
 
-/** What is the same for every language model behind the OpenAI wire format; a provider's own file holds what differs. */
+/** A window becomes eight parts at most. */
+const HALVINGS_MAX = 3
+
+/** Of a schema's hash, as much as tells requests with other instructions apart. Hexadecimal digits. */
+const HASH_SHOWN = 16
+
+const CLASSIFY_TOKENS_MAX = 512
+const ANSWER_TOKENS_MAX = 1_024
+/** A value with its quote takes about 40 tokens: a hundred values, and with lists some fifty items of six. With a window both fit into 32k. */
+const EXTRACT_TOKENS_MAX = 4_096
+const EXTRACT_LISTS_TOKENS_MAX = 12_288
+
+/**
+ * What is the same for every language model behind the OpenAI wire format; a provider's own file holds what differs. What a model returns that is not what
+ * was asked for is asked for once more (repair.ts); all requests of a call are one call to the gateway.
+ */
 export function createModelProvider(identity: Pick<Provider, 'processor' | 'region' | 'models'>, wire: Wire): Provider {
   const modelOf = (task: Task): string => {
     const model = identity.models[task]
     if (model === null) throw new AppError('MODEL_REFUSED', `${identity.processor} has no model to ${task}`)
     return model
   }
+  const ask = (task: Task, request: Omit<ChatJsonRequest, 'model'>) => wire.chatJson({ model: modelOf(task), ...request })
   return {
     ...identity,
     languageModel: true,
-    endpoints: [wire.endpoint],
+    endpoints: wire.endpoints,
+    ...chatMethods(identity, wire),
 
     async classify(pages, signal) {
-      const [window] = windowsOf(pages)
-      if (!window) throw new AppError('NO_TEXT', 'no page has text for the model to read')
-      const output = await wire.chatJson({
-        model: modelOf('classify'),
+      const [window] = windowsOf(pages).windows
+      if (!window) throw noText()
+      const fixed = {
         system: CLASSIFY_SYSTEM,
-        user: pagesPrompt(window),
         schema: CLASSIFY_SCHEMA,
         schemaName: 'classification',
         maxTokens: CLASSIFY_TOKENS_MAX,
+        cacheKey: 'greffier-classify',
         signal,
-      })
-      return { value: readClassification(output.value), facts: output.facts }
+      }
+      return askTwice((complaint) => ask('classify', { ...fixed, user: pagesPrompt(window, complaint) }), readClassification)
     },
 
-    async extract(pages, _request, signal) {
-      const claims: ClaimedField[] = []
-      let facts: CallFacts | undefined
-      for (const window of windowsOf(pages)) {
-        const output = await wire.chatJson({
-          model: modelOf('extract'),
-          system: EXTRACT_SYSTEM,
-          user: pagesPrompt(window),
-          schema: EXTRACT_SCHEMA,
-          schemaName: 'extraction',
-          maxTokens: EXTRACT_TOKENS_MAX,
-          signal,
-        })
-        claims.push(...readClaims(output.value))
-        facts = facts ? sum(facts, output.facts) : output.facts
+    async extract(pages, { schema }, signal) {
+      const { windows, pagesRead } = windowsOf(pages)
+      if (windows.length === 0) throw noText()
+      const maxTokens = hasList(schema.root) ? EXTRACT_LISTS_TOKENS_MAX : EXTRACT_TOKENS_MAX
+      const fixed = {
+        system: EXTRACT_SYSTEM,
+        schema: evidenceSchema(schema),
+        schemaName: 'extraction',
+        maxTokens,
+        cacheKey: `greffier-extract-${schema.hash.slice(0, HASH_SHOWN)}`,
       }
-      if (!facts) throw new AppError('NO_TEXT', 'no page has text for the model to read')
-      return { value: claims, facts }
+      const read = (window: readonly PagePiece[], windowSignal: AbortSignal) =>
+        askTwice(
+          (complaint) => ask('extract', { ...fixed, user: pagesPrompt(window, complaint), signal: windowSignal }),
+          (output) => readClaims(output, schema),
+        )
+      const answers = await mapAtOnce(windows, { atOnce: WINDOWS_AT_ONCE, signal }, (window, _, windowSignal) =>
+        readOrHalve(window, (part) => read(part, windowSignal)),
+      )
+      const parts = answers.flat()
+      return {
+        value: { claims: parts.flatMap(({ value }, ordinal) => value.map((claim) => ofWindow(claim, ordinal))), pagesRead },
+        facts: parts.map(({ facts }) => facts).reduce(sumFacts),
+      }
     },
 
     embed: (texts, signal) => wire.embeddings({ model: modelOf('embed'), inputs: texts, signal }),
 
     async answer(question, passages, signal) {
-      const output = await wire.chatJson({
-        model: modelOf('answer'),
+      const fixed = {
         system: ANSWER_SYSTEM,
-        user: answerPrompt(question, fitting(passages)),
         schema: ANSWER_SCHEMA,
         schemaName: 'answer',
         maxTokens: ANSWER_TOKENS_MAX,
+        cacheKey: 'greffier-answer',
         signal,
-      })
-      return { value: readAnswer(output.value), facts: output.facts }
+      }
+      const shown = fitting(passages)
+      return askTwice((complaint) => ask('answer', { ...fixed, user: answerPrompt(question, shown, complaint) }), readAnswer)
     },
   }
 }
 
-/** Pages in order, as many as fit together; a page that is larger than a window is cut. */
-function windowsOf(pages: readonly Page[]): PagePiece[][] {
-  const windows: PagePiece[][] = []
-  let window: PagePiece[] = []
-  let free = 0
-  for (const page of pages) {
-    for (let start = 0; start < page.text.length; start += WINDOW_LENGTH_MAX) {
-      const text = page.text.slice(start, start + WINDOW_LENGTH_MAX)
-      if (text.length > free) {
-        if (windows.length === WINDOWS_MAX) return windows
-        window = []
-        windows.push(window)
-        free = WINDOW_LENGTH_MAX
-      }
-      window.push({ number: page.number, text })
-      free -= text.length
-    }
+/** An answer that was cut by its length is nothing: the window is read in two halves, and those in halves at most until HALVINGS_MAX. */
+async function readOrHalve<T>(
+  window: readonly PagePiece[],
+  read: (window: readonly PagePiece[]) => Promise<T>,
+  halvings = 0,
+): Promise<T[]> {
+  try {
+    return [await read(window)]
+  } catch (error) {
+    const halves = isCut(error) && halvings < HALVINGS_MAX ? halve(window) : null
+    if (!halves) throw error
+    const [first, second] = halves
+    return [...(await readOrHalve(first, read, halvings + 1)), ...(await readOrHalve(second, read, halvings + 1))]
   }
-  return windows
+}
+
+function noText(): AppError {
+  return new AppError('NO_TEXT', 'no page has text for the model to read')
+}
+
+/** Each part numbers its lists from 0: their items are told apart until the lists are put together (lists.ts). */
+function ofWindow(claim: ClaimedField, part: number): ClaimedField {
+  return { ...claim, path: claim.path.replace(/\.(\d+)/, (_, ordinal) => `.${part * WINDOW_ORDINALS + Number(ordinal)}`) }
+}
+
+function hasList(node: SchemaNode): boolean {
+  return node.kind === 'list' || (node.kind === 'object' && Object.values(node.properties).some(hasList))
 }
 
 function fitting(passages: readonly Passage[]): Passage[] {
@@ -119,14 +139,4 @@ function fitting(passages: readonly Passage[]): Passage[] {
     length += passage.text.length
     return length <= PASSAGES_LENGTH_MAX
   })
-}
-
-/** A call of several requests reports the last one's model and id. */
-function sum(before: CallFacts, last: CallFacts): CallFacts {
-  return {
-    ...last,
-    tokensIn: before.tokensIn + last.tokensIn,
-    tokensCached: before.tokensCached + last.tokensCached,
-    tokensOut: before.tokensOut + last.tokensOut,
-  }
 }

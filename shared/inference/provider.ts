@@ -1,5 +1,6 @@
 import type { Classification } from '../contracts/classification.ts'
 import type { Page } from '../contracts/extraction.ts'
+import type { ChatAnswer, ChatDelta, ChatRequest } from './chat.ts'
 import type { ExtractionSchema } from './extraction/schema.ts'
 
 export const TASKS = ['classify', 'extract', 'answer', 'embed', 'ocr'] as const
@@ -50,8 +51,14 @@ export interface ClaimedField {
   quote: string | null
   page: number | null
   start?: number
-  /** The provider itself saw another place that says otherwise. */
-  conflicting?: boolean
+  /** What the provider itself says against it: another place says otherwise, a checksum fails, or it was only the first of its kind. */
+  doubt?: 'conflicting' | 'unverified'
+}
+
+/** Pages that are not read are those beyond a provider's bounds on one document. */
+export interface Extracted {
+  claims: ClaimedField[]
+  pagesRead: number
 }
 
 export interface ExtractionRequest {
@@ -75,8 +82,17 @@ export interface Provider {
   /** The model of each task; null: it does not do this task. */
   readonly models: Readonly<Record<Task, string | null>>
   classify(pages: readonly Page[], signal: AbortSignal): Promise<ProviderResult<Classification>>
-  extract(pages: readonly Page[], request: ExtractionRequest, signal: AbortSignal): Promise<ProviderResult<ClaimedField[]>>
+  extract(pages: readonly Page[], request: ExtractionRequest, signal: AbortSignal): Promise<ProviderResult<Extracted>>
   /** One unit-length vector per text, in order, all of one dimension. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<ProviderResult<Float32Array[]>>
   answer(question: string, passages: readonly Passage[], signal: AbortSignal): Promise<ProviderResult<AnswerDraft>>
+  chat(request: ChatRequest, signal: AbortSignal): Promise<ProviderResult<ChatAnswer>>
+  /** Nothing is sent before the first piece is asked for. Errors come out of the loop. */
+  chatStream(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatDelta>
+  /**
+   * What stands between the configuration and a call, for whoever starts Greffier: a sentence for each configured model of `tasks` (all, when left out) that
+   * a server says it does not have. It asks the provider for its list of models, and shows it no data. A replica that does not answer is
+   * left out when another one does.
+   */
+  missing(signal: AbortSignal, tasks?: readonly Task[]): Promise<string[]>
 }

@@ -14,8 +14,13 @@ export interface Explained extends Pick<Decision, 'rule' | 'failed'> {
 
 export interface Explanation {
   providers: Explained[]
-  /** The first configured provider that is allowed, which is the one that a call would take; null: none, and the call is refused. */
+  /** The first configured provider that is allowed at each of its addresses, which is the one that a call would take; null: none, and the call is refused. */
   chosen: string | null
+}
+
+/** Where a provider would call, and with which model. */
+export interface ConfiguredTarget extends CallTarget {
+  readonly model: string
 }
 
 /** What stands behind a decision: the rules, the facts, and the providers in the order in which they are asked. */
@@ -24,7 +29,7 @@ export interface Rules {
   register: ProcessorRegister
   declarations: Declarations
   /** For each task, one for each address that may take a call. */
-  targets: Readonly<Record<PolicyTask, readonly CallTarget[]>>
+  targets: Readonly<Record<PolicyTask, readonly ConfiguredTarget[]>>
 }
 
 /** Decides one kind of data for every processor of the register: the configured ones as they would be called, the others at each of their endpoints. */
@@ -40,7 +45,8 @@ export function explain({ policy, register, declarations, targets: targetsOf }: 
     .flatMap((processor) =>
       endpointsOf(processor).map((endpoint) => line({ key: processor.key, processor, endpoint }, endpoint?.region ?? null, false)),
     )
-  return { providers: [...inUse, ...others], chosen: inUse.find(({ allowed }) => allowed)?.processor ?? null }
+  const refused = new Set(inUse.filter(({ allowed }) => !allowed).map(({ processor }) => processor))
+  return { providers: [...inUse, ...others], chosen: inUse.find(({ processor }) => !refused.has(processor))?.processor ?? null }
 }
 
 /** A processor without endpoints is asked about once, as one whose address nobody knows. */

@@ -9,7 +9,7 @@ export interface Recipient {
 }
 
 /** What a provider that hands nothing to anybody says instead of an origin (shared/inference/provider.ts). */
-const IN_PROCESS = 'in-process'
+export const IN_PROCESS = 'in-process'
 
 /** What a provider says of itself (a `Provider` of shared/inference fits): register key, origin of its URL, region. */
 export interface CallTarget {

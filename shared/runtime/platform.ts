@@ -8,12 +8,18 @@ import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
 import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
-import { UNLIMITED } from '../inference/budget.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
-import type { Policy } from '../policy/policy.ts'
+import { attempt } from '../limits/attempts.ts'
+import { createDayBudget } from '../limits/day-budget.ts'
+import { createGate } from '../limits/gate.ts'
+import { createPostgresLimits } from '../limits/postgres.ts'
+import { createRedisLimits } from '../limits/redis.ts'
+import type { Rules } from '../policy/explain.ts'
+import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
+import { openRedisConnection } from '../queue/redis-connection.ts'
 import type { SearchStore } from '../search/port.ts'
 import { createQdrantSearch } from '../search/qdrant.ts'
 import { createSqliteSearch } from '../search/sqlite.ts'
@@ -21,9 +27,13 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { hashRules, loadRules } from './rules.ts'
+import { explainable, hashRules, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
+/** All that the requests for one answer may take together, pauses between them included; a stage that waits longer is put back. */
+const CALL_MS_MAX = 120_000
+const CALL_TRIES_MAX = 3
+const MICRO = 1_000_000
 
 /** Everything that services share, each part behind its port. */
 export interface Platform {
@@ -37,11 +47,13 @@ export interface Platform {
   register: ProcessorRegister
   /** SHA-256 (hex) of the register's file: events name it. */
   registerHash: string
-  policy: Policy
+  /** What decides about calls, for whoever explains it. */
+  rules: Rules
   /** SHA-256 (hex) of the policy's file. */
   policyHash: string
-  /** `hashRules` of what this process decides by. */
+  /** `hashRules` of what this process decides by: a refused stage remembers it. */
   refusedUnder: string
+  prices: PriceList
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -68,7 +80,10 @@ export interface PlatformOptions {
  * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database.
  */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
-  const rules = loadRules(config)
+  const rules = loadRules(config, {
+    around: (endpoint, signal, call, model) =>
+      attempt({ gate, endpoint: `${endpoint} ${model}`, signal, deadlineMs: CALL_MS_MAX, triesMax: CALL_TRIES_MAX }, call),
+  })
   if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
@@ -82,15 +97,16 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     ? createQdrantSearch({ url: config.QDRANT_URL, apiKey: config.QDRANT_API_KEY })
     : createSqliteSearch({ path: join(config.DATA_DIR, 'search.sqlite') })
   const tenants = createTenants(database, masterKey)
+  const redis = config.QUEUE_URL ? openRedisConnection(config.QUEUE_URL, onConnectionError) : null
+  const limits = redis ? createRedisLimits(redis) : createPostgresLimits(database)
+  const gate = createGate({ limits, log })
   const gateway = createGateway({
     database,
     ...rules,
-    budget: UNLIMITED,
-    masking: {
-      open: () => {
-        throw new Error('to come')
-      },
-    },
+    budget: createDayBudget(limits, {
+      tokensMax: config.BUDGET_TOKENS_PER_DAY ?? null,
+      microEurMax: config.BUDGET_EUROS_PER_DAY === undefined ? null : Math.round(config.BUDGET_EUROS_PER_DAY * MICRO),
+    }),
   })
   return {
     database,
@@ -102,9 +118,10 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     tenants,
     register: rules.register,
     registerHash: rules.registerHash,
-    policy: rules.policy,
+    rules: explainable(rules),
     policyHash: rules.policyHash,
     refusedUnder: hashRules(rules),
+    prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),
@@ -119,6 +136,9 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       await listener.close()
       await backend.close()
       await search.close()
+      await gate.close()
+      redis?.disconnect()
+      await rules.outbound.close()
       await database.destroy()
     },
   }

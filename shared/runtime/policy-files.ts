@@ -37,6 +37,16 @@ export function loadPolicy(path: string): { policy: Policy; policyHash: string }
   return { policy: parse(path, bytes.toString('utf8'), Policy), policyHash: sha256(bytes) }
 }
 
+/** A policy that somebody sends, and the SHA-256 (hex) of its text; `name` stands where a file's path would. Throws PolicyFileError. */
+export function parsePolicy(name: string, text: string): { policy: Policy; policyHash: string } {
+  return { policy: parse(name, text, Policy), policyHash: sha256(Buffer.from(text)) }
+}
+
+/** The text of a file that somebody else will parse. Throws PolicyFileError. */
+export function readPolicyText(path: string): string {
+  return read(path).toString('utf8')
+}
+
 function read(path: string): Buffer {
   let bytes: Buffer
   try {

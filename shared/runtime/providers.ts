@@ -1,17 +1,21 @@
 import { createBuiltinProvider } from '../inference/builtin/provider.ts'
 import { mapTasks, type Order } from '../inference/gateway.ts'
 import { createMistralProvider } from '../inference/mistral.ts'
+import { createOllamaProvider } from '../inference/ollama.ts'
 import { createOpenAiCompatibleProvider } from '../inference/openai-compatible.ts'
 import type { Provider, Task } from '../inference/provider.ts'
+import { createVllmProvider } from '../inference/vllm.ts'
+import type { WireWiring } from '../inference/wire.ts'
 import type { Declaration } from '../policy/recipient.ts'
 import { endpointAt, type ProcessorRegister } from '../policy/register.ts'
 import { type Config, ConfigError, type ProviderChoice, type ProviderName } from './config.ts'
 
 /**
  * For each task its providers in the order in which the gateway asks the policy about them: PROVIDERS_<TASK>, else PROVIDERS, else whatever has a
- * key or an address, and `builtin` last. A provider without a model for a task is not asked for it. Throws ConfigError.
+ * key or an address, and `builtin` last. A provider without a model for a task is not asked for it. `wiring` is their only way to the network.
+ * Throws ConfigError, and AppError INVALID_REQUEST for a key or address that can't be sent.
  */
-export function createOrder(config: Config, register: ProcessorRegister): Order {
+export function createOrder(config: Config, register: ProcessorRegister, wiring: WireWiring): Order {
   const general = (config.PROVIDERS ?? configured(config)).map((name): ProviderChoice => ({ name, model: null }))
   const chosen = mapTasks((task) => choicesFor(config, task) ?? general)
   const made = new Map<ProviderName, Provider>()
@@ -22,7 +26,7 @@ export function createOrder(config: Config, register: ProcessorRegister): Order 
         return model ? [[task, model]] : []
       }),
     )
-    made.set(name, CREATE[name](config, register, models))
+    made.set(name, CREATE[name]({ config, register, models, wiring }))
   }
   assertDistinct([...made.values()])
   return mapTasks((task) => {
@@ -34,34 +38,44 @@ export function createOrder(config: Config, register: ProcessorRegister): Order 
 /** Models of single tasks, where PROVIDERS_<TASK> names them. */
 type ModelChoice = Partial<Record<Task, string>>
 
-const CREATE: Readonly<Record<ProviderName, (config: Config, register: ProcessorRegister, models: ModelChoice) => Provider>> = {
+interface Given {
+  config: Config
+  register: ProcessorRegister
+  models: ModelChoice
+  wiring: WireWiring
+}
+
+const CREATE: Readonly<Record<ProviderName, (given: Given) => Provider>> = {
   builtin: () => createBuiltinProvider(),
-  mistral: (config, _register, models) =>
+  mistral: ({ config, models, wiring }) =>
     createMistralProvider({
+      promptCache: config.MISTRAL_PROMPT_CACHE === 'on',
+      ...wiring,
       apiKey: required(config.MISTRAL_API_KEY, 'MISTRAL_API_KEY'),
       region: config.MISTRAL_REGION,
       models: modelsOf(config.MISTRAL_MODEL, config.MISTRAL_EMBED_MODEL, config.MISTRAL_OCR_MODEL, models),
       ...(config.MISTRAL_BASE_URL === undefined ? {} : { baseUrl: config.MISTRAL_BASE_URL }),
     }),
-  vllm: (config, _register, models) =>
-    createOpenAiCompatibleProvider({
-      processor: 'vllm',
-      baseUrl: required(config.VLLM_BASE_URLS?.[0], 'VLLM_BASE_URLS'),
+  vllm: ({ config, models, wiring }) =>
+    createVllmProvider({
+      ...wiring,
+      baseUrls: required(config.VLLM_BASE_URLS, 'VLLM_BASE_URLS'),
+      ...(config.VLLM_EMBED_BASE_URLS && { embedBaseUrls: config.VLLM_EMBED_BASE_URLS }),
       apiKey: config.VLLM_API_KEY ?? null,
       models: modelsOf(required(config.VLLM_MODEL, 'VLLM_MODEL'), config.VLLM_EMBED_MODEL ?? null, null, models),
       region: config.SELF_HOSTED_REGION,
     }),
-  ollama: (config, _register, models) =>
-    createOpenAiCompatibleProvider({
-      processor: 'ollama',
+  ollama: ({ config, models, wiring }) =>
+    createOllamaProvider({
+      ...wiring,
       baseUrl: required(config.OLLAMA_BASE_URL, 'OLLAMA_BASE_URL'),
-      apiKey: null,
       models: modelsOf(required(config.OLLAMA_MODEL, 'OLLAMA_MODEL'), config.OLLAMA_EMBED_MODEL ?? null, null, models),
       region: config.SELF_HOSTED_REGION,
     }),
-  'aleph-alpha': (config, register, models) => {
+  'aleph-alpha': ({ config, register, models, wiring }) => {
     const baseUrl = required(config.ALEPH_ALPHA_BASE_URL, 'ALEPH_ALPHA_BASE_URL')
     return createOpenAiCompatibleProvider({
+      ...wiring,
       processor: 'aleph-alpha',
       baseUrl,
       apiKey: required(config.ALEPH_ALPHA_API_KEY, 'ALEPH_ALPHA_API_KEY'),
@@ -76,11 +90,13 @@ const CREATE: Readonly<Record<ProviderName, (config: Config, register: Processor
  * Whoever stands behind OPENAI_BASE_URL: where the register holds that address, it is that processor, under its own facts. So an application that was
  * moved to Mistral by its OPENAI_ variables alone is one that uses Mistral, and one that still names OpenAI is judged as OpenAI.
  */
-function createFromOpenAiVariables(config: Config, register: ProcessorRegister, models: ModelChoice): Provider {
+function createFromOpenAiVariables({ config, register, models, wiring }: Given): Provider {
   const baseUrl = required(config.OPENAI_BASE_URL, 'OPENAI_BASE_URL')
   const known = endpointAt(register, baseUrl)
   if (known?.processor.key === 'mistral') {
     return createMistralProvider({
+      promptCache: config.MISTRAL_PROMPT_CACHE === 'on',
+      ...wiring,
       apiKey: required(config.OPENAI_API_KEY, 'OPENAI_API_KEY'),
       region: known.endpoint.region,
       models: modelsOf(
@@ -93,6 +109,7 @@ function createFromOpenAiVariables(config: Config, register: ProcessorRegister, 
     })
   }
   return createOpenAiCompatibleProvider({
+    ...wiring,
     processor: known?.processor.key ?? 'openai-compatible',
     baseUrl,
     apiKey: config.OPENAI_API_KEY ?? null,
@@ -160,7 +177,7 @@ function choicesFor(config: Config, task: Task): ProviderChoice[] | undefined {
   }[task]
 }
 
-function required(value: string | undefined, name: string): string {
+function required<Value>(value: Value | undefined, name: string): Value {
   if (value === undefined)
     throw new ConfigError(`configuration: ${name}: needed by a provider that PROVIDERS names or whose address is set`)
   return value

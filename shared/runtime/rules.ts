@@ -1,45 +1,105 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { type GatewayOptions, mapTasks } from '../inference/gateway.ts'
+import { AppError } from '../contracts/errors.ts'
+import { type GatewayOptions, mapTasks, type Order } from '../inference/gateway.ts'
+import { createOutbound, type Outbound } from '../inference/outbound.ts'
+import { TASKS } from '../inference/provider.ts'
+import type { WireWiring } from '../inference/wire.ts'
+import { createPresidioRecogniser } from '../masking/presidio.ts'
+import type { NameRecogniser } from '../masking/recogniser.ts'
 import type { Rules } from '../policy/explain.ts'
-import type { Config } from './config.ts'
+import { allowedOrigins } from '../policy/origins.ts'
+import type { CallTarget } from '../policy/recipient.ts'
+import { type Config, ConfigError } from './config.ts'
 import { loadPolicy, loadPrices, loadRegister } from './policy-files.ts'
 import { createOrder, operatorDeclarations } from './providers.ts'
 
-/** What the configuration alone decides; the platform adds what needs a connection. */
-type DecidedRules = Omit<GatewayOptions, 'database' | 'masking' | 'budget'>
+/** Of each request for a piece of text. */
+const RECOGNISER_TIMEOUT_MS = 30_000
 
-/** Everything that decides who may be called, as the configuration names it: register, policy, prices, declaration and providers. Throws PolicyFileError, ConfigError. */
-export function loadRules(config: Config): DecidedRules {
-  const registered = loadRegister(config.PROCESSORS_FILE)
-  return {
-    ...registered,
-    ...loadPolicy(config.POLICY_FILE),
-    prices: loadPrices(config.PRICES_FILE),
-    declarations: operatorDeclarations(config),
-    order: createOrder(config, registered.register),
-  }
+/** What the configuration alone decides; the platform adds what needs a connection. */
+export interface DecidedRules extends Omit<GatewayOptions, 'database' | 'budget'> {
+  /** The providers' way out, to be closed with them. */
+  outbound: Outbound
 }
 
 /**
- * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, and where each task could go. A refusal under one value says
- * nothing about another.
+ * Everything that decides who may be called, as the configuration names it: register, policy, prices, declaration and providers. Throws PolicyFileError,
+ * ConfigError. `around` goes around each request of a provider, `onRateLimits` hears what they say of their limits.
  */
-export function hashRules({ policyHash, registerHash, declarations, order }: DecidedRules): string {
-  const decisive = { policyHash, registerHash, declarations, targets: targetsOf(order) }
+export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {}): DecidedRules {
+  const rules = read(config)
+  const order = createOrder(config, rules.register, { ...hooks, fetch: (...request) => outbound.fetch(...request) })
+  const outbound = createOutbound({
+    allowedOrigins: [
+      ...allowedOrigins(rules.register, rules.declarations, targetsOf(order)),
+      ...(config.RECOGNISER_URL ? [new URL(config.RECOGNISER_URL).origin] : []),
+    ],
+    proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, no: config.NO_PROXY },
+  })
+  return { ...rules, order, outbound, recogniser: createRecogniser(config, outbound) }
+}
+
+/**
+ * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, where each task could go, and whether names can be masked.
+ * A refusal under one value says nothing about another.
+ */
+export function hashRules(rules: DecidedRules): string {
+  const { policyHash, registerHash, declarations, recogniser } = rules
+  const decisive = { policyHash, registerHash, declarations, targets: explainable(rules).targets, masks_names: recogniser !== undefined }
   return createHash('sha256')
     .update(canonicalize(decisive) ?? '')
     .digest('hex')
 }
 
-/** The same for whoever explains decisions: of a provider where it would call, and nothing that could be called. */
+/** The same for whoever explains decisions: of a provider where it would call and with which model, and nothing that could be called. */
 export function loadExplainableRules(config: Config): Rules {
-  const { policy, register, declarations, order } = loadRules(config)
-  return { policy, register, declarations, targets: targetsOf(order) }
+  const { policy, register, declarations } = read(config)
+  const order = createOrder(config, register, { fetch: refuse })
+  return explainable({ policy, register, declarations, order })
 }
 
-function targetsOf(order: DecidedRules['order']): Rules['targets'] {
-  return mapTasks((task) =>
-    order[task].flatMap(({ processor, endpoints, region }) => endpoints.map((endpoint) => ({ processor, endpoint, region }))),
+export function explainable({
+  policy,
+  register,
+  declarations,
+  order,
+}: Pick<DecidedRules, (keyof Rules & keyof DecidedRules) | 'order'>): Rules {
+  const targets = mapTasks((task) =>
+    order[task].flatMap((provider) => targetsAt(provider).map((target) => ({ ...target, model: provider.models[task] ?? '' }))),
   )
+  return { policy, register, declarations, targets }
+}
+
+/** It is shown texts before they are masked: it runs on the organisation's own servers, or not at all. */
+function createRecogniser(config: Config, { fetch }: Outbound): NameRecogniser | undefined {
+  const { RECOGNISER_URL: baseUrl, RECOGNISER_LANGUAGES: languages, SELF_HOSTED_ENTITY } = config
+  if (!baseUrl) return undefined
+  if (!SELF_HOSTED_ENTITY)
+    throw new ConfigError(
+      'configuration: RECOGNISER_URL: it sees texts before they are masked, so SELF_HOSTED_ENTITY has to say that you run it',
+    )
+  const [first = 'en', ...others] = languages
+  return createPresidioRecogniser({ baseUrl, fetch, languages: [first, ...others], timeoutMs: RECOGNISER_TIMEOUT_MS })
+}
+
+function read(config: Config) {
+  return {
+    ...loadRegister(config.PROCESSORS_FILE),
+    ...loadPolicy(config.POLICY_FILE),
+    prices: loadPrices(config.PRICES_FILE),
+    declarations: operatorDeclarations(config),
+  }
+}
+
+function targetsOf(order: Order): CallTarget[] {
+  return TASKS.flatMap((task) => order[task].flatMap(targetsAt))
+}
+
+function targetsAt({ processor, endpoints, region }: Order['answer'][number]): CallTarget[] {
+  return endpoints.map((endpoint) => ({ processor, endpoint, region }))
+}
+
+async function refuse(): Promise<never> {
+  throw new AppError('POLICY_REFUSED', 'whoever explains decisions calls nobody')
 }

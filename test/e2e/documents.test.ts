@@ -44,6 +44,12 @@ describe('a document', () => {
     const times = document.stages.flatMap(({ started_at, finished_at }) => [started_at ?? '', finished_at ?? ''])
     expect(times).toEqual([...times].sort())
     expect(document.fields.invoice_number?.value).toBe('RE-2026-0042')
+    expect(document.extraction).toMatchObject({
+      schema: { name: 'invoice', version: 1 },
+      data: { invoice_number: 'RE-2026-0042' },
+      schema_valid: true,
+      pages_read: 1,
+    })
     for (const { evidence } of Object.values(document.fields)) {
       for (const { start, end, quote } of evidence) expect(INVOICE.slice(start, end)).toBe(quote)
     }

@@ -42,7 +42,8 @@ test('a process that dies during a call leaves an intent, the sweeper closes it 
     (await (await fetch(`${local.url}${path}`, { headers: { authorization: `Bearer ${local.api_key}` } })).json()) as Found
 
   const first = await serve()
-  double.script({ kind: 'status', status: 503, body: { message: 'CRASHMARK' } }, { kind: 'hang' })
+  const failing = { kind: 'status', status: 503, body: { message: 'CRASHMARK' } } as const
+  double.scriptFor('/v1/chat/completions', failing, failing, failing, { kind: 'hang' })
   const { url, api_key } = first.local
   const uploaded = await fetch(`${url}/v1/documents`, {
     method: 'POST',
@@ -50,7 +51,7 @@ test('a process that dies during a call leaves an intent, the sweeper closes it 
     body: 'CRASHMARK is a ferry.\n',
   })
   const { document_id } = (await uploaded.json()) as { document_id: string }
-  await waitUntil(() => double.requests.length === 2, 'the second call to reach the double')
+  await waitUntil(() => double.requests.filter(({ method }) => method === 'POST').length === 4, 'the second call to reach the double')
   first.child.kill('SIGKILL')
   await first.child.exited
   const left = await owner.query<{ event_id: string }>('SELECT event_id FROM open_intents')
@@ -65,7 +66,7 @@ test('a process that dies during a call leaves an intent, the sweeper closes it 
   )
   await waitUntil(async () => (await owner.query('SELECT FROM open_intents')).rowCount === 0, 'the sweeper')
   const { events } = await get<{ events: ProcessingEvent[] }>(second, `/v1/documents/${document_id}/record`)
-  const calls = events.filter((event) => event.model?.task === 'extract')
+  const calls = events.filter((event) => event.model?.task === 'classify')
   const outcomes = calls
     .filter((event) => event.phase === 'intent')
     .map(({ event_id }) => calls.filter((event) => event.parent_events.includes(event_id)).map(({ phase, result }) => [phase, result]))

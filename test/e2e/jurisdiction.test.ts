@@ -72,15 +72,17 @@ describe('a document that the policy allows to go out', () => {
     expect(relay.received()).toContain('ALLOWEDMARK')
     expect(relay.received()).not.toMatch(/FILENAMEMARK|METADATAMARK/)
 
-    const tasks = { '/v1/chat/completions': 'extract', '/v1/embeddings': 'embed' } as const
-    expect(seen.length).toBeGreaterThanOrEqual(2)
+    const tasks = { '/v1/chat/completions': ['classify', 'extract'], '/v1/embeddings': ['embed'] }
+    expect(seen.length).toBeGreaterThanOrEqual(3)
     for (const { piece, open } of seen) {
       expect(open).toMatchObject([{ phase: 'intent', doc_ref: document.document_id, recipient: { processor: 'mistral' } }])
-      for (const [path, task] of Object.entries(tasks)) if (piece.startsWith(`POST ${path}`)) expect(open[0]?.model?.task).toBe(task)
+      for (const [path, allowed] of Object.entries(tasks))
+        if (piece.startsWith(`POST ${path}`)) expect(allowed).toContain(open[0]?.model?.task)
     }
 
     const intents = callsOf(events, 'intent')
     expect(intents.map((intent) => [intent.step, intent.model?.task])).toEqual([
+      ['enrich', 'classify'],
       ['enrich', 'extract'],
       ['index', 'embed'],
     ])
@@ -126,7 +128,7 @@ describe('a document that may only stay inside', () => {
       expect(relay.received().length).toBe(before)
 
       const refused = callsOf(events, 'refused')
-      expect(refused.map((event) => event.model?.task)).toEqual(['extract', 'embed'])
+      expect(refused.map((event) => event.model?.task)).toEqual(['classify', 'extract', 'embed'])
       for (const event of refused) {
         expect(event).toMatchObject({
           doc_ref: document.document_id,
@@ -141,7 +143,10 @@ describe('a document that may only stay inside', () => {
         })
       }
       expect(callsOf(events, 'intent')).toEqual([])
-      expect(callsOf(events, 'completed', 'builtin')).toMatchObject([{ step: 'enrich', result: 'ok', policy: { rule: SPECIAL_RULE } }])
+      expect(callsOf(events, 'completed', 'builtin')).toMatchObject([
+        { step: 'enrich', model: { task: 'classify' }, result: 'ok', policy: { rule: SPECIAL_RULE } },
+        { step: 'enrich', model: { task: 'extract' }, result: 'ok', policy: { rule: SPECIAL_RULE } },
+      ])
       expect(events.filter((event) => event.operation === 'Store' && event.step === 'index')).toMatchObject([
         { stores: [{ kind: 'points_without_vectors' }] },
       ])
@@ -203,8 +208,7 @@ describe('a question', () => {
 
   test('whose asker hangs up while the provider is silent leaves a failed call on record, and no open intent', async () => {
     const chats = requestsTo('/v1/chat/completions').length
-    // The embedding of the question comes first.
-    double.script({ kind: 'change', change: (answer) => answer }, { kind: 'hang' })
+    double.scriptFor('/v1/chat/completions', { kind: 'hang' })
     const leaving = new AbortController()
     const body = JSON.stringify({ question: 'Where is the invoice of Halvorsen?', document_ids: [ids.open] })
     const headers = { 'content-type': 'application/json' }
@@ -223,7 +227,8 @@ describe('a question', () => {
   })
 
   test('that the provider fails is answered with a code, and not with the words of the provider', async () => {
-    double.script({ kind: 'change', change: (answer) => answer }, { kind: 'status', status: 500, body: { message: `OPENMARK ${API_KEY}` } })
+    const failing = { kind: 'status', status: 500, body: { message: `OPENMARK ${API_KEY}` } } as const
+    double.scriptFor('/v1/chat/completions', failing, failing, failing)
     const headers = { 'content-type': 'application/json' }
     const body = JSON.stringify({ question: 'Where is the invoice of Halvorsen?', document_ids: [ids.open] })
     const response = await greffier.fetch('/v1/answers', { method: 'POST', body, headers })
@@ -235,53 +240,51 @@ describe('a question', () => {
 })
 
 describe('a provider that fails', () => {
-  test('leaves one failed call for each failure, is asked again under a new intent, and the documents complete', async () => {
-    const before = double.requests.length
-    double.script(
+  test('for a moment is asked again within the same call: the documents complete at their first start', async () => {
+    double.scriptFor(
+      '/v1/chat/completions',
       { kind: 'status', status: 500, body: { message: 'FAILMARK' } },
       { kind: 'status', status: 429, headers: { 'retry-after': '1' } },
       { kind: 'reset' },
       { kind: 'invalid_json' },
     )
     const settled = await Promise.all(['one', 'two', 'three', 'four'].map((name) => settledUpload(`FAILMARK ${name} is a boat.\n`)))
-    expect(settled.map(({ document }) => document.status)).toEqual(Array(4).fill('completed'))
-    const events = settled.flatMap((each) => each.events)
-    const intents = callsOf(events, 'intent')
-    const outcomes = intents.map((intent) => closings(events, intent).map((event) => event.error_code ?? event.result))
-    expect(outcomes.filter(([outcome]) => outcome === 'ok')).toHaveLength(8)
-    expect(
-      outcomes
-        .flat()
-        .filter((outcome) => outcome !== 'ok')
-        .sort(),
-    ).toEqual(['MODEL_OUTPUT_INVALID', 'MODEL_UNAVAILABLE', 'MODEL_UNAVAILABLE', 'MODEL_UNAVAILABLE'])
-    expect(double.requests.length - before).toBe(intents.length)
-    for (const { events: own } of settled) for (const intent of callsOf(own, 'intent')) expect(closings(own, intent)).toHaveLength(1)
+    for (const { document, events } of settled) {
+      expect(document.status).toBe('completed')
+      expect(document.stages.map(({ starts }) => starts)).toEqual([1, 1, 1, 1])
+      const outcomes = callsOf(events, 'intent').map((intent) => closings(events, intent).map(({ result }) => result))
+      expect(outcomes).toEqual([['ok'], ['ok'], ['ok']])
+    }
   })
 
-  test('by ending in the middle of its answer leaves nothing partial, and the repetition completes the document', async () => {
+  test('again and again leaves a failed call, is asked under a new intent, and the document completes', async () => {
+    const failing = { kind: 'status', status: 500, body: { message: 'FAILMARK' } } as const
+    double.scriptFor('/v1/chat/completions', failing, failing, failing)
+    const { document, events } = await settledUpload('FAILMARK is a raft.\n')
+    expect(document.stages.find(({ stage }) => stage === 'enrich')).toMatchObject({ status: 'completed', starts: 2 })
+    const outcomes = callsOf(events, 'intent').map((intent) => closings(events, intent).map((event) => event.error_code ?? event.result))
+    expect(outcomes).toEqual([['MODEL_UNAVAILABLE'], ['ok'], ['ok'], ['ok']])
+  })
+
+  test('by ending in the middle of its answer leaves nothing partial, and is asked again', async () => {
     relay.cutNextAnswer()
     const { document, events } = await settledUpload('CUTMARK is a river.\n')
-    expect(document).toMatchObject({
-      status: 'completed',
-      stages: expect.arrayContaining([expect.objectContaining({ stage: 'enrich', starts: 2 })]),
-    })
-    const [first, second] = callsOf(events, 'intent')
-    expect(first && closings(events, first)).toMatchObject([{ result: 'failed', error_code: 'MODEL_UNAVAILABLE' }])
-    expect(second && closings(events, second)).toMatchObject([{ result: 'ok' }])
+    expect(document.status).toBe('completed')
+    for (const intent of callsOf(events, 'intent')) expect(closings(events, intent)).toMatchObject([{ result: 'ok' }])
   })
 
   test('for good, after some of a long document was embedded, ends it with the code and leaves no field, chunk or point of it searchable', async () => {
     const text = Array.from({ length: 6_000 }, (_, line) => `LONGMARK line ${line} of the register of lighthouses and their keepers.`).join(
       '\n',
     )
-    const asUsual = Array.from({ length: 10 }, () => ({ kind: 'change' as const, change: (answer: Record<string, unknown>) => answer }))
-    double.script(...asUsual, { kind: 'status', status: 400, body: { message: 'LONGMARK' } })
+    const asUsual = { kind: 'usual' } as const
+    double.scriptFor('/v1/embeddings', asUsual, asUsual, { kind: 'status', status: 400, body: { message: 'LONGMARK' } })
     const embedded = requestsTo('/v1/embeddings').length
     const { document, events } = await settledUpload(text)
     expect(document).toMatchObject({ status: 'failed', error_code: 'MODEL_REFUSED' })
     expect(requestsTo('/v1/embeddings').length - embedded).toBeGreaterThan(1)
     expect(callsOf(events, 'completed').map((event) => [event.model?.task, event.error_code])).toEqual([
+      ['classify', null],
       ['extract', null],
       ['embed', 'MODEL_REFUSED'],
     ])
@@ -380,6 +383,26 @@ describe('other installations', () => {
     }
   }
 
+  test('a provider that asks for more time than a call has is left alone for so long, and no start of the document is used up', async () => {
+    const busy = await startModelDouble()
+    busy.scriptFor('/v1/chat/completions', { kind: 'rate_limited', retryAfter: 3_000 })
+    await withGreffier({ ...providerConfig(busy.baseUrl), PROCESSORS_FILE: registerWith(busy.baseUrl) }, async (system) => {
+      const { document_id } = await system.upload('WAITMARK is a harbour.\n')
+      const waiting = async () =>
+        system.rows<{ starts: number; seconds: number }>(
+          `SELECT s.starts, extract(epoch FROM o.due_at - now())::int AS seconds FROM stages s JOIN outbox o USING (document_id, stage)
+           WHERE document_id = $1 AND stage = 'enrich' AND status = 'pending' AND error_code = 'MODEL_BUSY'`,
+          [document_id],
+        )
+      await waitUntil(async () => (await waiting()).length > 0, 'the stage to be put back')
+      const [put] = await waiting()
+      expect(put?.starts).toBe(0)
+      expect(put?.seconds).toBeGreaterThan(2_900)
+      expect(busy.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
+    })
+    await busy.close()
+  })
+
   test('without a provider that may see it a document ends as refused, with its code, and nothing of it is kept beside its text', async () => {
     const before = relay.received().length
     const config = { ...providerConfig(relay.baseUrl), PROVIDERS: ['mistral' as const], PROCESSORS_FILE: registerWith(relay.baseUrl) }
@@ -401,6 +424,7 @@ describe('other installations', () => {
       expect(document.status).toBe('completed')
       const failed = [{ requirement: 'endpoint in the register', found: 'unknown' }]
       expect(callsOf(events, 'refused')).toMatchObject([
+        { recipient: { endpoint: proxy.origin }, policy: { rule: 'anything', failed } },
         { recipient: { endpoint: proxy.origin }, policy: { rule: 'anything', failed } },
         { recipient: { endpoint: proxy.origin }, policy: { rule: 'anything', failed } },
       ])

@@ -11,11 +11,12 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
   'calls fetch': {
     pattern: /(?<![.\w'-])(?:globalThis\.)?fetch\b(?!\?:|:)/,
     allowed: [
-      // The wire to model providers, and what makes one: the gateway's callback alone reaches them.
+      // The one way out; it refuses every origin that is not in the register.
+      'shared/inference/outbound.ts',
+      // The wire to model providers, which is given that one: its type, and the layer that calls it.
+      'shared/inference/wire.ts',
       'shared/inference/openai-wire.ts',
       'shared/inference/wire-fetch.ts',
-      'shared/inference/mistral.ts',
-      'shared/inference/openai-compatible.ts',
       // The command line speaks to our own server.
       'services/cli/http.ts',
     ],
@@ -23,6 +24,8 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
   'opens sockets': {
     pattern: /(?:from|import|require)[\s(]*['"](?:node:)?(?:https?|http2|net|tls|dgram|dns|dns\/promises|inspector|undici)['"]/,
     allowed: [
+      // The one way out (undici).
+      'shared/inference/outbound.ts',
       // Asks for a free port for the database server.
       'shared/database/embedded-server.ts',
       // Types of our own server alone.
@@ -33,12 +36,15 @@ const NETWORK: Record<string, { pattern: RegExp; allowed: string[] }> = {
   'opens streams': { pattern: /\b(?:WebSocket|EventSource|XMLHttpRequest|WebTransport|sendBeacon)\b/, allowed: [] },
   'makes a provider': {
     pattern:
-      /\bcreate(?:Mistral|OpenAiCompatible|Builtin|Model)Provider\b|\bcreateWire\b|\bcreateWireFetch\b|\bcreateProviders\b|\bloadRules\b/,
+      /\bcreate(?:Mistral|Vllm|Ollama|OpenAiCompatible|Builtin|Model)Provider\b|\bcreate(?:Wire|WireFetch|Outbound|Order)\b|\bloadRules\b/,
     allowed: [
+      'shared/inference/outbound.ts',
       'shared/inference/openai-wire.ts',
       'shared/inference/wire-fetch.ts',
       'shared/inference/model-provider.ts',
       'shared/inference/mistral.ts',
+      'shared/inference/vllm.ts',
+      'shared/inference/ollama.ts',
       'shared/inference/openai-compatible.ts',
       'shared/inference/builtin/provider.ts',
       // Where the configuration becomes providers, and where they are given to the gateway.
@@ -62,12 +68,22 @@ test('nothing but the wire of the model providers reaches the network, and nothi
   expect(sources.flatMap((path) => complaints(path, readFileSync(join(ROOT, path), 'utf8')))).toEqual([])
 })
 
+test('the wire has no way out of its own: where it is given none, there is none', () => {
+  const wire = readdirSync(join(ROOT, 'shared/inference')).filter((name) => name.endsWith('.ts') && name !== 'outbound.ts')
+  for (const name of wire) {
+    const code = withoutComments(readFileSync(join(ROOT, 'shared/inference', name), 'utf8'))
+    expect(code, name).not.toMatch(/\?\? fetch\b|= fetch\b|: fetch\b|globalThis|undici/)
+  }
+})
+
 test('each way out is seen when somebody plants it', () => {
   const planted = [
     'await fetch(url)',
     'const send = globalThis.fetch',
     "import { request } from 'node:https'",
     "const net = await import('net')",
+    "import { Agent } from 'undici'",
+    'const out = createOutbound({ allowedOrigins, proxy: {} })',
     'new WebSocket(url)',
     'const model = createMistralProvider(options)',
     "import type {\n  Task,\n  Provider,\n} from '../../shared/inference/provider.ts'",
@@ -99,7 +115,7 @@ test('what the gateway shows of its providers, and what it returns of one, can n
     },
     (chosen, signal) => chosen.answer('?', [], signal),
   )
-  for (const shown of [...gateway.order.answer, provider]) {
+  for (const shown of [...Object.values(gateway.order).flat(), provider]) {
     expect(shown.processor).toBe('inside')
     expect(Object.values(shown).filter((value) => typeof value === 'function')).toEqual([])
   }
@@ -107,8 +123,12 @@ test('what the gateway shows of its providers, and what it returns of one, can n
 })
 
 function complaints(path: string, text: string): string[] {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, '')
+  const code = withoutComments(text)
   return Object.entries(NETWORK)
     .filter(([, { pattern, allowed }]) => !allowed.includes(path) && pattern.test(code))
     .map(([what]) => `${path} ${what}`)
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, '')
 }

@@ -4,8 +4,9 @@ import { isValidIBAN } from 'ibantools'
 import { PDFParse } from 'pdf-parse'
 import { stdnum } from 'stdnum'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readSamples, type SampleDocument, type SampleQuestion } from '../../samples/read.ts'
+import { readExpected, readSamples, type SampleDocument, type SampleQuestion } from '../../samples/read.ts'
 import { renderSamples } from '../../samples/render.ts'
+import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 
 const DOCUMENTS = new URL('../../samples/documents/', import.meta.url)
 
@@ -81,6 +82,20 @@ describe('the sample documents', () => {
     expect(texts.get('lettre-rh-2026-117.pdf')).toContain('Salaire mensuel brut 2 640,00 € 2 860,00 €\n')
     expect(texts.get('kontoauszug-2026-10.pdf')).toContain('Neuer Kontostand am 31.10.2026: 24.118,32 EUR\n')
   })
+})
+
+test('the fields that are expected of sample documents are of the schema of their type', async () => {
+  const expected = await readExpected()
+  expect(expected.length).toBeGreaterThanOrEqual(9)
+  for (const { file, fields } of expected) {
+    const type = documents.find((document) => document.file === file)?.expectType
+    expect(type, file).toBeDefined()
+    const names = type ? Object.keys(schemaFor(type).root.properties) : []
+    expect(
+      Object.keys(fields).filter((name) => !names.includes(name)),
+      file,
+    ).toEqual([])
+  }
 })
 
 describe('the sample questions', () => {

@@ -63,6 +63,7 @@ export interface DocumentJson {
   stages: { stage: string; status: string; starts: number; started_at: string | null; finished_at: string | null }[]
   pages: { number: number; method: string; characters: number; reason: string | null }[]
   fields: Record<string, { value: string; status: string; evidence: { page: number; start: number; end: number; quote: string }[] }>
+  extraction: unknown
 }
 
 /** The whole system in this process, over a database of its own on the run's server, on a free port and a new data folder. */

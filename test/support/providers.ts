@@ -1,8 +1,8 @@
 import type { Page } from '../../shared/contracts/extraction.ts'
 import type { Database } from '../../shared/database/connection.ts'
-import { UNLIMITED } from '../../shared/inference/budget.ts'
 import { createGateway, type ModelGateway, mapTasks } from '../../shared/inference/gateway.ts'
 import type { ClaimedField, Provider } from '../../shared/inference/provider.ts'
+import { UNLIMITED } from '../../shared/limits/day-budget.ts'
 import { Policy } from '../../shared/policy/policy.ts'
 import { PriceList } from '../../shared/policy/prices.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
@@ -29,18 +29,16 @@ export function fakeProvider(processor: 'inside' | 'outside', overrides: Partial
       value: { type: 'letter', language: 'de', data_classes: [], data_categories: [], subject_categories: [] },
       facts,
     }),
-    extract: async (pages) => ({ value: [firstWord(pages)], facts }),
+    extract: async (pages) => ({ value: { claims: [firstWord(pages)], pagesRead: pages.length }, facts }),
     embed: async (texts) => ({ value: texts.map(toVector), facts }),
     answer: async () => ({ value: { answer: null, citations: [] }, facts }),
+    chat: async () => ({ value: { text: '', toolCalls: [] }, facts }),
+    chatStream: async function* () {
+      yield { kind: 'end', facts }
+    },
+    missing: async () => [],
     ...overrides,
   }
-}
-
-/** Where no rule masks, nobody opens it. */
-const NO_MASKING = {
-  open: () => {
-    throw new Error('nothing is to be masked here')
-  },
 }
 
 export const REGISTER_HASH = 'hash of the register'
@@ -65,7 +63,6 @@ export function testGateway(database: Database, providers: readonly Provider[]):
     policyHash: POLICY_HASH,
     prices: PRICES,
     declarations: {},
-    masking: NO_MASKING,
     budget: UNLIMITED,
   })
 }

@@ -1,10 +1,11 @@
+import type { PolicyReplay, PolicyReplayRequest } from '../../../shared/contracts/replay.ts'
 import type { PolicyRequest } from '../../../shared/policy/evaluate.ts'
 import { type PolicyCases, runCases } from '../../../shared/policy/expectations.ts'
 import { type Explained, explain, type Rules } from '../../../shared/policy/explain.ts'
-import type { CommandContext } from '../context.ts'
+import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { alignRows } from '../print/table.ts'
-import { clean } from '../print/text.ts'
+import { printTable } from '../print/table.ts'
+import { clean, countText } from '../print/text.ts'
 
 /** `greffier policy explain`: what the policy says of every processor for one kind of data, and who would be called. */
 export function explainPolicy({ output }: CommandContext, rules: Rules, request: PolicyRequest): ExitCode {
@@ -17,9 +18,7 @@ export function explainPolicy({ output }: CommandContext, rules: Rules, request:
     line.rule ?? 'no rule',
     reasonOf(line),
   ])
-  const [head, ...lines] = alignRows([['processor', 'region', 'decision', 'rule', 'because'], ...rows])
-  output.line(output.paint('dim', head ?? ''))
-  for (const line of lines) output.line(line)
+  printTable(output, ['processor', 'region', 'decision', 'rule', 'because'], rows)
   output.line()
   output.line(
     chosen === null ? 'Nobody would be called: the stage ends as refused.' : `A call would go to ${output.paint('bold', chosen)}.`,
@@ -44,6 +43,44 @@ export function testPolicy({ output }: CommandContext, rules: Rules, cases: Poli
   }
   output.line(`${results.length - failed.length} of ${results.length} expectations hold`)
   return failed.length === 0 ? EXIT.ok : EXIT.expectationFailed
+}
+
+/** `greffier policy replay --policy FILE`: what another policy would have done to the calls on record. Nothing changes. */
+export async function replayPolicy(context: CommandContext, question: ReplayQuestion): Promise<ExitCode> {
+  const { output } = context
+  const found = await (await connect(context)).replay(question)
+  output.value(found)
+  const rows = found.groups.map((group) => [
+    group.change === 'now_refused' ? 'refused now' : 'allowed now',
+    String(group.calls),
+    String(group.documents),
+    clean(group.processor),
+    clean(group.region),
+    group.rule ?? 'no rule',
+    group.change === 'now_allowed'
+      ? 'every requirement is met'
+      : group.failed.map(({ requirement, found: was }) => `${requirement}: ${clean(was)}`).join('; ') || 'the rule refuses',
+  ])
+  if (rows.length > 0) {
+    printTable(output, ['change', 'calls', 'documents', 'processor', 'region', 'rule', 'because'], rows, ['left', 'right', 'right'])
+    output.line()
+  }
+  printReplayed(output, found)
+  return EXIT.ok
+}
+
+type ReplayQuestion = { [Name in keyof PolicyReplayRequest]: PolicyReplayRequest[Name] | undefined } & { policy: string }
+
+function printReplayed(output: CommandContext['output'], found: PolicyReplay): void {
+  const { calls, now_refused, now_allowed, still_allowed, still_refused, unknown, policy } = found
+  output.line(
+    `${countText(calls, 'call')} under ${output.paint('bold', policy.name)}, version ${policy.version}: ${now_refused} would be refused now, ${now_allowed} allowed now, ${still_allowed} still allowed, ${still_refused} still refused`,
+  )
+  if (unknown > 0) output.line(`${countText(unknown, 'call')} cannot be judged and count as neither:`)
+  for (const { reason, calls: of } of found.unknown_because) output.line(`  ${of}  ${clean(reason)}`)
+  if (!found.complete) output.line(output.paint('yellow', `the record holds more: go on with --from ${found.judged_until}`))
+  const day = found.as_of_call ? 'on the day of each call' : 'on today’s date'
+  output.line(output.paint('dim', `by the register of today, ${day}; --json lists the documents`))
 }
 
 function reasonOf({ allowed, failed }: Explained): string {

@@ -3,7 +3,7 @@ import { type Processor, type ProcessorRegister, reachOn, subprocessorsOn } from
 import { CliError } from '../cli-error.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { alignRows } from '../print/table.ts'
+import { printTable } from '../print/table.ts'
 import { clean } from '../print/text.ts'
 
 /** `greffier processors list`: who is in the register. */
@@ -116,10 +116,4 @@ function statedValue(processor: Processor, fact: string): string {
     ...Object.fromEntries(endpoints.map((endpoint) => [`endpoint ${endpoint.region}`, endpoint.base_url])),
   }
   return values[fact] ?? 'stated'
-}
-
-function printTable(output: CommandContext['output'], head: string[], rows: string[][]): void {
-  const [first, ...lines] = alignRows([head, ...rows])
-  output.line(output.paint('dim', first ?? ''))
-  for (const line of lines) output.line(line)
 }

@@ -1,6 +1,20 @@
+import type { Output } from '../output.ts'
+
 export type Align = 'left' | 'right'
 
 const GAP = '  '
+
+/** A table with a dim head. */
+export function printTable(
+  output: Output,
+  head: readonly string[],
+  rows: ReadonlyArray<readonly string[]>,
+  aligns: readonly Align[] = [],
+): void {
+  const [first, ...lines] = alignRows([head, ...rows], aligns)
+  output.line(output.paint('dim', first ?? ''))
+  for (const line of lines) output.line(line)
+}
 
 /** Rows as aligned lines; the last column is as long as it is. Cells are plain text of one line. */
 export function alignRows(rows: ReadonlyArray<readonly string[]>, aligns: readonly Align[] = []): string[] {

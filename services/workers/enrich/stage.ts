@@ -1,35 +1,109 @@
-import { withTenant } from '../../../shared/database/connection.ts'
-import { readPages, replaceFields } from '../../../shared/database/content.ts'
+import type { Classification } from '../../../shared/contracts/classification.ts'
+import type { DocumentType, Page } from '../../../shared/contracts/extraction.ts'
+import { type Tx, withTenant } from '../../../shared/database/connection.ts'
+import { countCharacters, type RevisionKey, readPages, replaceFields } from '../../../shared/database/content.ts'
+import type { DocumentRow } from '../../../shared/database/documents.ts'
+import { findSensitive } from '../../../shared/inference/builtin/sensitive.ts'
 import { judgeClaims } from '../../../shared/inference/extraction/judge.ts'
+import type { ExtractionSchema } from '../../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
-import type { ModelGateway } from '../../../shared/inference/gateway.ts'
+import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import { estimateTokens } from '../../../shared/inference/token-estimate.ts'
-import { openKeys, type StageHandler, type StageServices } from '../stage.ts'
+import { raise } from '../../../shared/policy/raise.ts'
+import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
+import type { TextRoom } from '../text-room.ts'
 
-/** Pages → type, language and typed fields, each with its evidence. */
-export function createEnrich({ database, vault, gateway }: StageServices & { gateway: ModelGateway }): StageHandler {
+/** An organisation's own schemas. */
+export interface OwnSchemas {
+  /** The one that a document is read by: what its upload named, else the one for its type. Null: the schema that ships. */
+  find(tx: Tx, document: DocumentRow, type: DocumentType): Promise<ExtractionSchema | null>
+  /** In the transaction that writes the fields; null where a schema that ships was used. */
+  record(tx: Tx, key: RevisionKey, schema: ExtractionSchema | null): Promise<void>
+}
+
+export const SHIPPED_ONLY: OwnSchemas = { find: async () => null, record: async () => undefined }
+
+interface EnrichServices extends StageServices {
+  gateway: ModelGateway
+  room: TextRoom
+  ownSchemas: OwnSchemas
+}
+
+/** Pages → type, language, classes and typed fields, each with its evidence. */
+export function createEnrich(services: EnrichServices): StageHandler {
+  const { database, vault, room, ownSchemas } = services
   return async (run) => {
     const { key, signal } = run
-    const keys = await openKeys(vault, run)
-    const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
-    const tokens = estimateTokens(pages.map((page) => page.text))
-    const call = { tenant_id: key.tenant_id, step: 'enrich', subjects: [subjectOf(run)], tokens, signal }
-    const { value: kind } = await gateway.call({ ...call, task: 'classify', language: null }, (provider, callSignal) =>
-      provider.classify(pages, callSignal),
-    )
-    const { language } = kind
-    const schema = schemaFor(kind.type)
-    const { value: claims } = await gateway.call({ ...call, task: 'extract', language, schema_hash: schema.hash }, (provider, callSignal) =>
-      provider.extract(pages, { schema, language }, callSignal),
-    )
-    const fields = judgeClaims(claims, pages, language)
-    return {
-      write: async (tx) => {
-        await replaceFields(tx, key, keys, fields)
-        await tx.updateTable('documents').set({ type: kind.type, language }).where('id', '=', key.document_id).execute()
-      },
-      event: { operation: 'Infer', provenance: 'derived' },
+    const leave = await room.enter(await withTenant(database, key.tenant_id, (tx) => countCharacters(tx, key)), signal)
+    try {
+      const keys = await openKeys(vault, run)
+      const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
+      const { kind, subject, own, fields, pagesRead } = await read(services, run, pages)
+      const { sensitivity, data_classes } = subject
+      return {
+        write: async (tx) => {
+          await replaceFields(tx, key, keys, fields)
+          await ownSchemas.record(tx, key, own)
+          await tx
+            .updateTable('revisions')
+            .set({ pages_read: pagesRead })
+            .where('document_id', '=', key.document_id)
+            .where('revision', '=', key.revision)
+            .execute()
+          await tx
+            .updateTable('documents')
+            .set({ type: kind.type, language: kind.language, sensitivity, data_classes: [...data_classes] })
+            .where('id', '=', key.document_id)
+            .execute()
+        },
+        event: {
+          operation: 'Infer',
+          provenance: 'derived',
+          sensitivity,
+          special: data_classes.includes('special') || sensitivity === 'special',
+          criminal: data_classes.includes('criminal'),
+          data_categories: kind.data_categories,
+          subject_categories: kind.subject_categories,
+        },
+      }
+    } finally {
+      leave()
     }
   }
+}
+
+/**
+ * What may be shown to whom is decided before any model sees the text: rules here may raise the classes that were declared, and what a model says of
+ * the document raises them for the calls that follow.
+ */
+async function read({ database, gateway, ownSchemas }: EnrichServices, run: StageRun, pages: readonly Page[]) {
+  const declared: CallSubject = subjectOf(run)
+  const { document, signal } = run
+  const tenantId = run.key.tenant_id
+  const found = findSensitive(pages)
+  const asFound = { ...declared, ...raise(declared, found.data_classes), data_categories: found.data_categories }
+  const tokens = estimateTokens(pages.map((page) => page.text))
+  const call = { tenant_id: tenantId, step: 'enrich', tokens, signal }
+
+  const { value: kind } = await gateway.call({ ...call, task: 'classify', language: null, subjects: [asFound] }, (provider, callSignal) =>
+    provider.classify(pages, callSignal),
+  )
+  const known: Classification = { ...kind, data_categories: [...new Set([...found.data_categories, ...kind.data_categories])] }
+  const subject = {
+    ...asFound,
+    ...raise(asFound, kind.data_classes),
+    data_categories: known.data_categories,
+    subject_categories: kind.subject_categories,
+  }
+
+  const { language } = kind
+  const own = await withTenant(database, tenantId, (tx) => ownSchemas.find(tx, document, kind.type))
+  const schema = own ?? schemaFor(kind.type)
+  const extracted = await gateway.call(
+    { ...call, task: 'extract', language, subjects: [subject], schema_hash: schema.hash },
+    (provider, callSignal) => provider.extract(pages, { schema, language }, callSignal),
+  )
+  const fields = judgeClaims(extracted.value.claims, { pages, schema, language, byRules: !extracted.provider.languageModel })
+  return { kind: known, subject, own, fields, pagesRead: extracted.value.pagesRead }
 }

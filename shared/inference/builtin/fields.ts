@@ -11,8 +11,8 @@ export interface FoundField {
 export type FoundFields = Record<string, FoundField | null>
 
 /** Leaves out what was not found, and quotes each span as it is printed. */
-export function toFields(pages: readonly ReadPage[], found: FoundFields): Record<string, Field> {
-  const fields: Record<string, Field> = {}
+export function toFields(pages: readonly ReadPage[], found: FoundFields): Record<string, Omit<Field, 'checks'>> {
+  const fields: Record<string, Omit<Field, 'checks'>> = {}
   for (const [name, field] of Object.entries(found)) {
     if (field) fields[name] = { value: field.value, status: field.status, evidence: field.spans.map((span) => evidenceOf(pages, span)) }
   }

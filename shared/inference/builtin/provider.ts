@@ -1,10 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Enrichment } from '../../contracts/extraction.ts'
-import type { CallFacts, ClaimedField, Provider } from '../provider.ts'
+import { AppError } from '../../contracts/errors.ts'
+import type { CallFacts, Provider } from '../provider.ts'
 import { answerFromPassages } from './answer.ts'
+import { claimsFor } from './claims.ts'
 import { embedText } from './embed.ts'
 import { enrichByRules } from './enrich.ts'
 import { detectLanguage } from './language.ts'
+import { findSensitive } from './sensitive.ts'
 
 const MODELS = {
   classify: 'greffier-rules-1',
@@ -25,7 +27,7 @@ const COUNTED_LENGTH_MAX = 300_000
  * holds the event loop for well under a second whatever it is given.
  * `tokensIn` and `tokensOut` count words parted by white space: those of the first COUNTED_LENGTH_MAX that came in, and those of the
  * answer.
- * Throws nothing of its own; a `signal` that has aborted rejects with its reason.
+ * A conversation needs a language model: MODEL_REFUSED. Throws nothing else of its own; a `signal` that has aborted rejects with its reason.
  */
 export function createBuiltinProvider(): Provider {
   return {
@@ -37,12 +39,15 @@ export function createBuiltinProvider(): Provider {
     classify: async (pages, signal) => {
       signal.throwIfAborted()
       const { type, language } = enrichByRules(pages)
-      const value = { type, language, data_classes: [], data_categories: [], subject_categories: [] }
+      const value = { type, language, ...findSensitive(pages), subject_categories: [] }
       return { value, facts: facts(MODELS.classify, words(pages.map((page) => page.text)), 0) }
     },
-    extract: async (pages, _request, signal) => {
+    extract: async (pages, { schema }, signal) => {
       signal.throwIfAborted()
-      return { value: claimsOf(enrichByRules(pages)), facts: facts(MODELS.extract, words(pages.map((page) => page.text)), 0) }
+      const { fields } = enrichByRules(pages)
+      const claims = claimsFor(schema, fields)
+      const pagesRead = pages.filter((page) => page.text !== '').length
+      return { value: { claims, pagesRead }, facts: facts(MODELS.extract, words(pages.map((page) => page.text)), 0) }
     },
     // Texts of one call are pieces of one document: to tell its language once costs a fraction of telling it for each piece.
     embed: async (texts, signal) => {
@@ -61,17 +66,26 @@ export function createBuiltinProvider(): Provider {
       const read = words([question, ...passages.map((passage) => passage.text)])
       return { value, facts: facts(MODELS.answer, read, words([value.answer ?? ''])) }
     },
+    chat: async () => {
+      throw noLanguageModel()
+    },
+    chatStream: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          throw noLanguageModel()
+        },
+      }),
+    }),
+    missing: async () => [],
   }
+}
+
+function noLanguageModel(): AppError {
+  return new AppError('MODEL_REFUSED', 'builtin has no language model to talk to')
 }
 
 function facts(modelReturned: string, tokensIn: number, tokensOut: number): CallFacts {
   return { endpoint: 'in-process', modelReturned, tokensIn, tokensCached: 0, tokensOut, requestId: null }
-}
-
-function claimsOf({ fields }: Enrichment): ClaimedField[] {
-  return Object.entries(fields).flatMap(([path, { value, status, evidence }]) =>
-    evidence.map(({ page, start, quote }) => ({ path, value, quote, page, start, conflicting: status === 'conflicting' })),
-  )
 }
 
 function words(texts: readonly string[]): number {

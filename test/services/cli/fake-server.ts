@@ -31,8 +31,13 @@ interface Stored {
 
 /** Two calls, one of them to a model without a price. */
 const COSTS: CostReport = {
+  tenant_id: '01890000-0000-7000-8000-000000000001',
   from: null,
   to: null,
+  document_id: null,
+  by: null,
+  groups: [],
+  groups_left_out: 0,
   micro_eur: 1_234_567,
   calls: 2,
   unpriced_calls: 1,
@@ -45,6 +50,7 @@ const COSTS: CostReport = {
       calls: 1,
       unpriced_calls: 0,
       tokens_in: 1_000,
+      tokens_cached: 400,
       tokens_out: 100,
       micro_eur: 1_234_567,
     },
@@ -56,6 +62,7 @@ const COSTS: CostReport = {
       calls: 1,
       unpriced_calls: 1,
       tokens_in: 9,
+      tokens_cached: 0,
       tokens_out: 0,
       micro_eur: 0,
     },
@@ -163,7 +170,10 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const all = [...documents.values()].filter(({ erased }) => !erased)
     const from = Number(query.get('cursor') ?? 0)
     const limit = Number(query.get('limit') ?? 20)
-    const page = all.slice(from, from + limit).map(({ view: { file_name, metadata, stages, pages, fields, ...head } }) => head)
+    const page = all.slice(from, from + limit).map(({ view }) => {
+      const { file_name, metadata, stages, pages, schema_name, fields, extraction, refusal, ...head } = view
+      return head
+    })
     return send(response, 200, { documents: page, next_cursor: from + limit < all.length ? String(from + limit) : null })
   }
 }
@@ -200,6 +210,9 @@ function viewOf(name: string, text: string, query: URLSearchParams, options: Fak
     fields: broken
       ? {}
       : { title: { value: text.slice(0, 20), status: 'verified', evidence: [{ page: 1, start: 0, end: 20, quote: text.slice(0, 20) }] } },
+    schema_name: query.get('schema'),
+    extraction: null,
+    refusal: null,
   })
 }
 

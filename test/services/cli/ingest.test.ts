@@ -52,6 +52,7 @@ describe('ingest', () => {
             value: 'Guten Tag, das ist e',
             status: 'verified',
             evidence: [{ page: 1, start: 0, end: 20, quote: 'Guten Tag, das ist e' }],
+            checks: [],
           },
         },
         seconds: expect.any(Number),

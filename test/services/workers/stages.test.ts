@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDone } from '../../../services/workers/done/stage.ts'
-import { createEnrich } from '../../../services/workers/enrich/stage.ts'
+import { createEnrich, type OwnSchemas, SHIPPED_ONLY } from '../../../services/workers/enrich/stage.ts'
 import { createErase } from '../../../services/workers/erase/stage.ts'
 import type { Extractor } from '../../../services/workers/extract/extractor.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
+import { createTextRoom } from '../../../services/workers/text-room.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import { JOBS, type Stage } from '../../../shared/contracts/jobs.ts'
@@ -17,6 +18,7 @@ import { type RevisionKey, readFields, readPages } from '../../../shared/databas
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import { createEmbedder } from '../../../shared/inference/embedder.ts'
+import { compileSchema } from '../../../shared/inference/extraction/schema.ts'
 import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { createMetrics } from '../../../shared/runtime/metrics.ts'
 import type { SearchStore } from '../../../shared/search/port.ts'
@@ -39,6 +41,8 @@ let search: SearchStore
 let queue: HandQueue
 /** Called at each point that a stage passes. */
 let passing: (point: Point) => Promise<void>
+/** What the model reads; the first word as the title unless a test says otherwise. */
+let reading: ReturnType<typeof fakeProvider>['extract'] | undefined
 
 beforeAll(async () => {
   bench = await openWorkbench()
@@ -51,6 +55,7 @@ afterAll(async () => {
 })
 beforeEach(() => {
   passing = async () => undefined
+  reading = undefined
 })
 
 test('redelivering each stage’s job leaves the same rows, the same points and one completed event per stage', async () => {
@@ -74,6 +79,8 @@ test('redelivering each stage’s job leaves the same rows, the same points and 
     'extract completed',
     'enrich intent',
     'enrich completed',
+    'enrich intent',
+    'enrich completed',
     'enrich completed',
     'index intent',
     'index completed',
@@ -94,6 +101,62 @@ test('a stage that died after its work and before its commit is done again to th
     expect([again.chunks, again.points, again.pages.length, again.fields.length]).toEqual([chunks, points, pages.length, fields.length])
   }
   expect(await readBack(key)).toMatchObject({ pages: [{ number: 1 }, { number: 2, text: 'Seite zwei.' }], title: 'Sehr' })
+})
+
+describe('the schema by which a document is read', () => {
+  const own = compileSchema({
+    name: 'mine',
+    version: 3,
+    type: null,
+    json_schema: { type: 'object', properties: { salutation: { type: 'string' } }, required: ['salutation'] },
+  })
+  const reads = (path: string, value: string): ReturnType<typeof fakeProvider>['extract'] => {
+    const facts = { endpoint: 'in-process', modelReturned: 'm', tokensIn: 1, tokensCached: 0, tokensOut: 1, requestId: null }
+    return async () => ({ value: { claims: [{ path, value, quote: value, page: 1 }], pagesRead: 2 }, facts })
+  }
+
+  test('is the organisation’s own where it has one, which is recorded with the fields; a name that it does not have is left out', async () => {
+    const recorded: unknown[] = []
+    const ownSchemas: OwnSchemas = {
+      find: async (_, document, type) => (document.tenant_id === bench.tenantId && type === 'letter' ? own : null),
+      record: async (_, key, schema) => void recorded.push([key.document_id, schema?.name, schema?.version]),
+    }
+    for (const [path, expected] of [
+      ['salutation', { salutation: { value: 'Sehr geehrte', status: 'verified' } }],
+      ['title', {}],
+    ] as const) {
+      reading = reads(path, 'Sehr geehrte')
+      const pipeline = startPipeline(search, ownSchemas)
+      const key = await bench.upload({ text: TEXT })
+      for (const stage of ['extract', 'enrich'] as const) await pipeline.deliver(stage, key)
+      expect((await readBack(key)).fields).toMatchObject(expected)
+      expect(Object.keys((await readBack(key)).fields)).toEqual(Object.keys(expected))
+      expect(recorded).toEqual([[key.document_id, 'mine', 3]])
+      recorded.pop()
+      expect(await bench.query('SELECT pages_read FROM greffier.revisions WHERE document_id = $1', [key.document_id])).toEqual([
+        { pages_read: 2 },
+      ])
+      const extracted = (await record(key)).find((event) => event.model?.task === 'extract')
+      expect(extracted?.model?.schema_hash).toBe(own.hash)
+    }
+  })
+
+  test('and what was read by it are written together or not at all', async () => {
+    const failing: OwnSchemas = {
+      ...SHIPPED_ONLY,
+      record: async () => {
+        throw new Error('the write failed')
+      },
+    }
+    const pipeline = startPipeline(search, failing)
+    const key = await bench.upload({ text: TEXT })
+    for (const stage of ['extract', 'enrich'] as const) await pipeline.deliver(stage, key)
+    expect((await everything(key)).fields).toEqual([])
+    expect(await bench.query('SELECT type FROM greffier.documents WHERE id = $1', [key.document_id])).toEqual([{ type: null }])
+    expect(await bench.query('SELECT pages_read FROM greffier.revisions WHERE document_id = $1', [key.document_id])).toEqual([
+      { pages_read: null },
+    ])
+  })
 })
 
 test('what is kept of a document holds no readable word of it: no row, no file, no byte of the search store', async () => {
@@ -283,7 +346,7 @@ test('a search store that holds less than was written keeps the document from be
 })
 
 /** The real stages over a queue that is worked by hand; extraction and the model are ours. */
-function startPipeline(store: SearchStore = search): HandQueue {
+function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHIPPED_ONLY): HandQueue {
   const { database, vault, tenants } = bench
   const held: SearchStore = {
     ...store,
@@ -304,7 +367,7 @@ function startPipeline(store: SearchStore = search): HandQueue {
     return fakeProvider(processor, {
       extract: async (pages, request, signal) => {
         await passing('model')
-        return fake.extract(pages, request, signal)
+        return (reading ?? fake.extract)(pages, request, signal)
       },
       embed: async (texts, signal) => {
         await passing('embedder')
@@ -323,6 +386,8 @@ function startPipeline(store: SearchStore = search): HandQueue {
     search: held,
     extractor: byHand,
     passPoint: NO_FAULTS,
+    room: createTextRoom(1_000_000),
+    ownSchemas,
   }
   const made = handQueue()
   startWorkerLoop({
@@ -391,7 +456,7 @@ async function readBack(key: RevisionKey) {
   const { documents } = await bench.tenants.keys(key.tenant_id)
   const keys = await bench.vault.keys({ tenantKey: documents, tenantId: key.tenant_id, documentId: key.document_id })
   const fields = await bench.tenant((tx) => readFields(tx, key, keys))
-  return { pages: await bench.tenant((tx) => readPages(tx, key, keys)), title: fields.title?.value }
+  return { pages: await bench.tenant((tx) => readPages(tx, key, keys)), fields, title: fields.title?.value }
 }
 
 /** What is left of a document outside its row and its record. */

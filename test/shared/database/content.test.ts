@@ -19,7 +19,12 @@ const PAGES: Page[] = [
   { number: 2, method: 'no_text', text: '', reason: 'empty' },
 ]
 const FIELDS: Record<string, Field> = {
-  party_1: { value: MARKER, status: 'verified', evidence: [{ page: 1, start: 4, end: 4 + MARKER.length, quote: MARKER }] },
+  party_1: {
+    value: MARKER,
+    status: 'conflicting',
+    evidence: [{ page: 1, start: 4, end: 4 + MARKER.length, quote: MARKER }],
+    checks: ['disagrees'],
+  },
 }
 
 let bench: Workbench
@@ -65,6 +70,16 @@ test('a sealed value that is moved within its document, to another revision, pag
   await expect(fields(key)).rejects.toMatchObject({ code: 'DECRYPTION_FAILED' })
   await expect(pages(key)).rejects.toMatchObject({ code: 'DECRYPTION_FAILED' })
 })
+
+test.each([`${MARKER} `, 'lines.0.Die Xylophonistin', '', '0.title'])(
+  'a field under a name that is no path (%j) is not written',
+  async (name) => {
+    const key = await bench.upload()
+    const field: Field = { value: 'x', status: 'unverified', evidence: [], checks: [] }
+    await expect(bench.tenant(async (tx) => replaceFields(tx, key, await keysOf(key), { [name]: field }))).rejects.toThrow()
+    expect(await rowsOf(key)).toBe(0)
+  },
+)
 
 test('without the original there is no key, and nothing that the database holds opens', async () => {
   const key = await written()

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { createDone } from '../../../services/workers/done/stage.ts'
-import { createEnrich } from '../../../services/workers/enrich/stage.ts'
+import { createEnrich, SHIPPED_ONLY } from '../../../services/workers/enrich/stage.ts'
 import { createErase } from '../../../services/workers/erase/stage.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
+import { createTextRoom } from '../../../services/workers/text-room.ts'
 import { hmac } from '../../../shared/blobs/keys.ts'
 import { type OnDuplicate, UploadOptions } from '../../../shared/contracts/document.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
@@ -107,6 +108,8 @@ export async function openWorld(bench: Workbench): Promise<World> {
       gateway: GATEWAY,
       embedder: EMBEDDER,
       passPoint: NO_FAULTS,
+      room: createTextRoom(1_000_000),
+      ownSchemas: SHIPPED_ONLY,
     }
     const queue = handQueue()
     const { watched, quiet } = watchTransactions(database)

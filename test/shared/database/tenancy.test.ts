@@ -31,6 +31,8 @@ const TABLES = [
   'outbox',
   'idempotency',
   'extraction_schemas',
+  'budget_days',
+  'budget_reservations',
 ] as const
 
 beforeAll(async () => {
@@ -238,4 +240,6 @@ async function seed(tenantId: string): Promise<void> {
   await add(`open_intents VALUES ($1, $2)`, event, tenantId)
   await add(`extraction_schemas VALUES ($1, 'letter', 1, NULL, '{}', 'hash')`, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
+  await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
+  await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
 }

@@ -67,7 +67,7 @@ function policy(...rules: Partial<Rule>[]): Policy {
   return {
     name: 'test',
     version: 1,
-    rules: rules.map((rule, index) => ({ name: `rule-${index}`, when: {}, require: {}, allow: true, ...rule })),
+    rules: rules.map((rule, index) => ({ name: `rule-${index}`, when: {}, require: {}, mask: [], allow: true, ...rule })),
   }
 }
 

@@ -25,6 +25,7 @@ const CALL: PricedCall = {
   region: 'global',
   model: 'mistral-small-latest',
   tokens_in: 1_000_000,
+  tokens_cached: 0,
   tokens_out: 500_000,
 }
 

@@ -22,7 +22,8 @@ const REQUEST: PolicyRequest = {
 }
 const mistral: CallTarget = { processor: 'mistral', endpoint: 'https://api.eu.mistral.ai', region: 'eu' }
 
-const outcome = (policy: Policy, target: CallTarget, of: ProcessorRegister = register) => evaluate(policy, recipientOf(of, target), REQUEST)
+const outcome = (policy: Policy, target: CallTarget, of: ProcessorRegister = register) =>
+  evaluate(policy, recipientOf(of, target, {}), REQUEST)
 
 test.each<[string, CallTarget]>([
   ['an address that the register does not hold', { ...mistral, endpoint: 'https://proxy.example' }],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createMistralProvider } from '../../../shared/inference/mistral.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import { explain } from '../../../shared/policy/explain.ts'
-import { type CallTarget, type Declaration, recipientOf } from '../../../shared/policy/recipient.ts'
+import { type CallTarget, type Declaration, type Recipient, recipientOf } from '../../../shared/policy/recipient.ts'
 import { loadPolicy, loadRegister } from '../../../shared/runtime/policy-files.ts'
 
 const { register } = loadRegister(new URL('../../../infra/processors.yaml', import.meta.url).pathname)
@@ -11,9 +11,16 @@ const { policy } = loadPolicy(new URL('../../../infra/policies/eu-operated.yaml'
 const SELF_HOSTED: Declaration = { deployment: 'self_hosted', entity: 'Muster GmbH', country: 'DE', declared_on: '2026-11-22' }
 const builtin: CallTarget = { processor: 'builtin', endpoint: 'in-process', region: 'in-process' }
 const compatible: CallTarget = { processor: 'openai-compatible', endpoint: 'http://127.0.0.1:11434', region: 'eu' }
-const mistral = (region: 'eu' | 'global' | 'us') => createMistralProvider({ apiKey: 'k', region })
+const MODELS = { classify: 'm', extract: 'm', answer: 'm', embed: 'e', ocr: null }
+const mistral = (region: 'eu' | 'global' | 'us', baseUrl?: string): CallTarget => {
+  const { processor, endpoints } = createMistralProvider({ apiKey: 'k', region, models: MODELS, ...(baseUrl && { baseUrl }) })
+  return { processor, endpoint: endpoints[0], region }
+}
 
 const TENANT = '01890000-0000-7000-8000-000000000001'
+
+const recipient = (target: CallTarget, declaration?: Declaration, of = register): Recipient =>
+  recipientOf(of, target, declaration ? { [target.processor]: declaration } : {})
 
 type Asked = 'none' | 'personal' | 'special' | 'criminal'
 
@@ -26,7 +33,7 @@ function outcome(target: CallTarget, dataClass: Asked, declaration?: Declaration
     tenant_id: TENANT,
     day: '2026-11-22',
   } as const
-  return evaluate(policy, recipientOf(of, target, declaration), request).outcome
+  return evaluate(policy, recipient(target, declaration, of), request).outcome
 }
 
 describe('eu-operated with the shipped register', () => {
@@ -82,8 +89,8 @@ describe('eu-operated with the shipped register', () => {
   })
 
   test('another address in front of a known provider is not its region', () => {
-    const proxied = createMistralProvider({ apiKey: 'k', region: 'eu', baseUrl: 'http://127.0.0.1:9/v1' })
-    expect(recipientOf(register, proxied).endpoint).toBeNull()
+    const proxied = mistral('eu', 'http://127.0.0.1:9/v1')
+    expect(recipient(proxied).endpoint).toBeNull()
     expect(outcome(proxied, 'personal')).toBe('refused')
   })
 
@@ -93,7 +100,7 @@ describe('eu-operated with the shipped register', () => {
   })
 
   test('every endpoint of the provider stands in the register', () => {
-    for (const region of ['eu', 'global', 'us'] as const) expect(recipientOf(register, mistral(region)).endpoint?.region).toBe(region)
+    for (const region of ['eu', 'global', 'us'] as const) expect(recipient(mistral(region)).endpoint?.region).toBe(region)
   })
 })
 
@@ -104,10 +111,12 @@ test('the reach of Mistral is unknown until somebody has read its subprocessor l
 
 const strict = loadPolicy(new URL('../../../infra/policies/eu-strict.yaml', import.meta.url).pathname).policy
 const open = loadPolicy(new URL('../../../infra/policies/open.yaml', import.meta.url).pathname).policy
+const only = [{ ...builtin, model: 'm' }]
+const TARGETS = { classify: only, extract: only, answer: only, embed: only, ocr: only }
 const request = (dataClass: Asked, day = '2026-11-22') =>
   ({ data_classes: [dataClass], sensitivity: 'internal', purpose: 'document_processing', task: 'extract', tenant_id: TENANT, day }) as const
 const allowedBy = (rules: typeof policy, dataClass: Asked, day?: string) => {
-  const { providers } = explain({ policy: rules, register, declaration: undefined, targets: [builtin] }, request(dataClass, day))
+  const { providers } = explain({ policy: rules, register, declarations: {}, targets: TARGETS }, request(dataClass, day))
   return providers.filter(({ allowed }) => allowed).map(({ processor, region }) => `${processor} ${region}`)
 }
 
@@ -123,7 +132,7 @@ describe('the shipped register under the shipped policies', () => {
   })
 
   test('eu-strict allows a declared server of the organisation, and no longer when the declaration is a year old', () => {
-    const decide = (day: string) => evaluate(strict, recipientOf(register, compatible, SELF_HOSTED), request('special', day))
+    const decide = (day: string) => evaluate(strict, recipient(compatible, SELF_HOSTED), request('special', day))
     expect(decide('2026-11-22').outcome).toBe('allowed')
     expect(decide('2027-11-23')).toMatchObject({ outcome: 'refused' })
   })
@@ -131,6 +140,6 @@ describe('the shipped register under the shipped policies', () => {
   test('open lets everything go to every endpoint of the register, and nowhere else', () => {
     const everywhere = register.processors.flatMap(({ key, endpoints }) => endpoints.map(({ region }) => `${key} ${region}`))
     expect(allowedBy(open, 'special')).toEqual(['builtin in-process', ...everywhere])
-    expect(evaluate(open, recipientOf(register, compatible), request('none')).outcome).toBe('refused')
+    expect(evaluate(open, recipient(compatible), request('none')).outcome).toBe('refused')
   })
 })

@@ -59,7 +59,7 @@ function defaultContent(asked: AskedAnswer): string {
   return JSON.stringify(requestedSchema(schema).minimalWith(parts))
 }
 
-const PRODUCT_SCHEMAS = new Set(['enrichment', 'classification', 'extraction', 'answer'])
+const PRODUCT_SCHEMAS = new Set(['classification', 'extraction', 'answer'])
 
 /** An answer quotes the first line of the first passage; anything else is a letter whose title is its first line. */
 function documentAnswer(user: string): Record<string, unknown> {
@@ -67,7 +67,7 @@ function documentAnswer(user: string): Record<string, unknown> {
   if (passage) return { answer: passage.line, citations: [{ passage: passage.number, quote: passage.line }] }
   if (/^\[\[question /m.test(user)) return { answer: null, citations: [] }
   const page = firstLine(user, 'page')
-  return { type: 'letter', language: null, fields: page ? [{ name: 'title', value: page.line, quote: page.line, page: page.number }] : [] }
+  return { type: 'letter', language: null, title: page && { value: page.line, quote: page.line, page: page.number } }
 }
 
 function firstLine(user: string, name: string): { number: string; line: string } | null {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { type Enrichment, INVOICE_FIELDS } from '../../../../shared/contracts/extraction.ts'
-import { enrichByRules } from '../../../../shared/inference/builtin/enrich.ts'
+import { INVOICE_FIELDS } from '../../../../shared/contracts/extraction.ts'
+import { enrichByRules, type RuleReading } from '../../../../shared/inference/builtin/enrich.ts'
 import { pagesOf } from './pages.ts'
 
-function enrich(text: string): Enrichment {
+function enrich(text: string): RuleReading {
   return enrichByRules(pagesOf(text))
 }
 

@@ -1,36 +1,60 @@
 import { describe, expect, test } from 'vitest'
-import { Enrichment } from '../../../../shared/contracts/extraction.ts'
+import { Classification } from '../../../../shared/contracts/classification.ts'
 import { createBuiltinProvider } from '../../../../shared/inference/builtin/provider.ts'
+import { compileSchema } from '../../../../shared/inference/extraction/schema.ts'
+import { schemaFor } from '../../../../shared/inference/extraction/shipped.ts'
 import { pagesOf } from './pages.ts'
 
 const provider = createBuiltinProvider()
 const never = new AbortController().signal
+const REQUEST = { schema: schemaFor('invoice'), language: null }
 
 describe('the builtin provider', () => {
   test('says that it is no language model, and where it runs', () => {
     expect(provider).toMatchObject({
       processor: 'builtin',
       languageModel: false,
-      endpoint: 'in-process',
+      endpoints: ['in-process'],
       region: 'local',
-      models: { chat: 'greffier-rules-1', embed: 'greffier-hash-512-1' },
+      models: { extract: 'greffier-rules-1', embed: 'greffier-hash-512-1', ocr: null },
     })
   })
 
-  test('returns an enrichment of the contract, and counts the words read', async () => {
-    const { value, facts } = await provider.enrich(pagesOf('Invoice 7\nTotal 5.00 EUR'), never)
-    expect(Enrichment.parse(value)).toEqual(value)
-    expect(facts).toEqual({ modelReturned: 'greffier-rules-1', tokensIn: 5, tokensOut: 0, requestId: null })
+  test('classifies as the contract has it, and counts the words read', async () => {
+    const { value, facts } = await provider.classify(pagesOf('Invoice 7\nTotal 5.00 EUR'), never)
+    expect(Classification.parse(value)).toEqual(value)
+    expect(facts).toEqual({
+      endpoint: 'in-process',
+      modelReturned: 'greffier-rules-1',
+      tokensIn: 5,
+      tokensCached: 0,
+      tokensOut: 0,
+      requestId: null,
+    })
   })
 
   test('answers for a document without text', async () => {
-    const { value } = await provider.enrich([{ number: 1, method: 'no_text', text: '', reason: 'image_only' }], never)
-    expect(value).toEqual({ type: 'other', language: null, fields: {} })
+    const empty = [{ number: 1, method: 'no_text', text: '', reason: 'image_only' } as const]
+    expect((await provider.classify(empty, never)).value).toMatchObject({ type: 'other', language: null })
+    expect((await provider.extract(empty, REQUEST, never)).value).toEqual({ claims: [], pagesRead: 0 })
   })
 
-  test('the same pages give the same enrichment', async () => {
-    const pages = pagesOf('Rechnung 7\nRechnungsdatum: 01.02.2026', 'Gesamtbetrag 5,00 EUR')
-    expect(await provider.enrich(pages, never)).toEqual(await provider.enrich(pages, never))
+  test('the same pages give the same claims', async () => {
+    const text = ['Rechnung 7\nRechnungsdatum: 01.02.2026', 'Gesamtbetrag 5,00 EUR']
+    const once = await provider.extract(pagesOf(...text), REQUEST, never)
+    expect(once.value.claims.length).toBeGreaterThan(1)
+    expect(await provider.extract(pagesOf(...text), REQUEST, never)).toEqual(once)
+  })
+
+  test('fills an organisation’s own schema where a name or a format tells what is meant, and nothing else', async () => {
+    const properties = { invoice_number: { type: 'string' }, account: { type: 'string', format: 'iban' }, mood: { type: 'string' } }
+    const schema = compileSchema({ name: 'mine', version: 1, type: 'invoice', json_schema: { type: 'object', properties } })
+    const pages = pagesOf('Rechnung\nRechnungsnummer: 4711\nIBAN: DE89 3704 0044 0532 0130 00')
+    const { value } = await provider.extract(pages, { schema, language: 'de' }, never)
+    expect(value.claims.map(({ path, value: said }) => [path, said])).toEqual([
+      ['invoice_number', '4711'],
+      ['account', 'DE89370400440532013000'],
+    ])
   })
 
   test('embeds in order, one vector of one dimension per text', async () => {
@@ -59,7 +83,8 @@ describe('the builtin provider', () => {
 
   test('an aborted signal stops every task with its reason', async () => {
     const signal = AbortSignal.abort(new Error('stopped'))
-    await expect(provider.enrich(pagesOf('a'), signal)).rejects.toThrow('stopped')
+    await expect(provider.classify(pagesOf('a'), signal)).rejects.toThrow('stopped')
+    await expect(provider.extract(pagesOf('a'), REQUEST, signal)).rejects.toThrow('stopped')
     await expect(provider.embed(['a'], signal)).rejects.toThrow('stopped')
     await expect(provider.answer('a', [], signal)).rejects.toThrow('stopped')
   })
@@ -106,7 +131,7 @@ describe('bounds', () => {
       await work()
       return performance.now() - started
     }
-    expect(await timed(() => provider.enrich(pagesOf(text), never))).toBeLessThan(HUGE_MS_MAX)
+    expect(await timed(() => provider.extract(pagesOf(text), REQUEST, never))).toBeLessThan(HUGE_MS_MAX)
     expect(await timed(() => provider.embed([text], never))).toBeLessThan(HUGE_MS_MAX)
     expect(await timed(() => provider.answer('What is the total due in Berlin?', [{ ref: 1, text }], never))).toBeLessThan(HUGE_MS_MAX)
     expect(await timed(() => provider.answer(text, [{ ref: 1, text: 'The total due is 5 EUR.' }], never))).toBeLessThan(HUGE_MS_MAX)
