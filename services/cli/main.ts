@@ -2,12 +2,11 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { z } from 'zod'
 import { SCOPES, Scope } from '../../shared/contracts/access.ts'
 import { DataClass, OnDuplicate, Purpose, Sensitivity } from '../../shared/contracts/document.ts'
-import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { SchemaName } from '../../shared/contracts/schemas.ts'
 import { readCliConfig } from '../../shared/runtime/config.ts'
 import { parseList, parseWith } from './arguments.ts'
-import { CliError, toCliError } from './cli-error.ts'
+import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
 import { ask } from './commands/ask.ts'
 import { defaults } from './commands/defaults.ts'
@@ -17,8 +16,6 @@ import { ingest } from './commands/ingest.ts'
 import { createKey, listKeys, revokeKey } from './commands/keys.ts'
 import { list } from './commands/list.ts'
 import { record } from './commands/record.ts'
-import { redrive, redriveRefused } from './commands/redrive.ts'
-import { addSchema, listSchemas, removeSchema, showSchema } from './commands/schemas.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
@@ -28,6 +25,7 @@ import { watchInterruption } from './interruption.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
+import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
 
 const PAGE_DOCUMENTS_MAX = 100
@@ -118,16 +116,7 @@ function assemble(run: Run): Command {
   add('record', 'show what was done with a document; also after its erasure')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => record(context, document)))
-  add('redrive', 'go on with a document that was refused or failed, at the stage that ended it')
-    .addArgument(id().argOptional())
-    .option('--refused', 'every document that the policy refused', false)
-    .action((document: string | undefined, options) =>
-      run(options, (context) => {
-        if (document !== undefined && !options.refused) return redrive(context, document)
-        if (document === undefined && options.refused) return redriveRefused(context)
-        throw new CliError('USAGE', 'name a document, or say --refused', EXIT.usage)
-      }),
-    )
+  addRedrive(add, run)
   add('erase', 'erase a document for good')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
@@ -185,24 +174,6 @@ function addKeys(keys: Command, add: Add, run: Run): void {
   add('revoke', 'revoke a key at once', keys)
     .addArgument(new Argument('<id>', 'the id of a key').argParser(parseWith(Uuid, 'not an id')))
     .action((key: string, options) => run(options, (context) => revokeKey(context, key)))
-}
-
-function addSchemas(schemas: Command, add: Add, run: Run): void {
-  const name = parseWith(SchemaName, 'not a name such as supplier-invoice')
-  const named = () => new Argument('<name>', 'the name of a schema').argParser(name)
-  add('add', 'add a schema, or the next version of one', schemas)
-    .argument('<file>', 'a JSON Schema')
-    .requiredOption('--name <name>', 'shown in the clear: it must name nobody', name)
-    .addOption(new Option('--type <type>', 'use it for every document of this type').choices(DocumentType.options))
-    .action((path: string, options) => run(options, (context) => addSchema(context, path, { name: options.name, type: options.type })))
-  add('list', 'list the schemas', schemas).action((options) => run(options, listSchemas))
-  add('show', 'show a schema', schemas)
-    .addArgument(named())
-    .option('--version <number>', 'another version than the newest', parseWith(z.coerce.number().int().min(1), 'not a version'))
-    .action((schema: string, options) => run(options, (context) => showSchema(context, schema, options.version)))
-  add('remove', 'retire all versions of a schema', schemas)
-    .addArgument(named())
-    .action((schema: string, options) => run(options, (context) => removeSchema(context, schema)))
 }
 
 async function loadSamples() {

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { UploadAccepted, type UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError, type ErrorCode } from '../../shared/contracts/errors.ts'
+import { compileSchema } from '../../shared/inference/extraction/schema.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { parseUploadOptions, UploadParameters } from './options.ts'
@@ -27,7 +28,7 @@ export async function addIngest(server: HttpServer, services: IngestServices): P
   const upload = createUpload(services)
   await server.register(async (scope) => addUploadRoute(scope as HttpServer, services, upload))
   addDocumentRoutes(server, services)
-  addSchemaRoutes(server, services.database)
+  addSchemaRoutes(server, services.database, compileSchema)
 }
 
 /** In a scope of its own: here, and only here, bodies are streams of any type. */

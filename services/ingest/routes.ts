@@ -79,7 +79,10 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
       return reading(identity.tenantId, params.id, async (tx) => {
         const row = await findDocument(tx, params.id)
-        return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }), services)
+        return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }), {
+          ...services.rules,
+          policyHash: services.policyHash,
+        })
       })
     },
   )

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
 import { type Database, withTenant } from '../../shared/database/connection.ts'
 import { addSchema, canonicalSchema, listSchemas, readSchema, retireSchema } from '../../shared/database/extraction-schemas.ts'
-import { compileSchema } from '../../shared/inference/extraction/schema.ts'
+import type { ExtractionSchema } from '../../shared/inference/extraction/schema.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 
@@ -11,8 +11,11 @@ const BODY_BYTES_MAX = 256 * 1024
 const tags = ['schemas']
 const Name = z.object({ name: NewSchema.shape.name })
 
+/** Throws SCHEMA_INVALID, whose `errors` say where and what, for a schema that documents cannot be read by. */
+export type CompileSchema = (schema: Pick<ExtractionSchema, 'name' | 'version' | 'type' | 'json_schema'>) => unknown
+
 /** The organisation's own schemas for extraction. */
-export function addSchemaRoutes(server: HttpServer, database: Database): void {
+export function addSchemaRoutes(server: HttpServer, database: Database, compile: CompileSchema): void {
   const read = authorize(database, 'documents:read')
   const write = authorize(database, 'documents:write')
 
@@ -34,7 +37,7 @@ export function addSchemaRoutes(server: HttpServer, database: Database): void {
     },
     async ({ identity, body }, reply) => {
       const canonical = canonicalSchema(body.schema)
-      compileSchema({ name: body.name, version: 1, type: body.document_type, json_schema: body.schema })
+      compile({ name: body.name, version: 1, type: body.document_type, json_schema: body.schema })
       const { created, schema } = await withTenant(database, identity.tenantId, (tx) => addSchema(tx, identity.tenantId, body, canonical))
       return reply.status(created ? 201 : 200).send(schema)
     },

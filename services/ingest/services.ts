@@ -1,8 +1,11 @@
 import type { Listener } from '../../shared/database/listen.ts'
-import type { RulesInForce } from '../../shared/policy/refusal.ts'
+import type { Rules } from '../../shared/policy/explain.ts'
 import type { UploadServices } from './upload.ts'
 
 /** What the routes of this service receive from whoever composes it. */
-export interface IngestServices extends UploadServices, RulesInForce {
+export interface IngestServices extends UploadServices {
+  rules: Rules
+  /** SHA-256 (hex) of the policy's file. */
+  policyHash: string
   listener: Listener
 }

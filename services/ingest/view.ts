@@ -8,6 +8,7 @@ import { type DocumentRow, listStages, openAnnex } from '../../shared/database/d
 import { readRefusedCalls } from '../../shared/database/events.ts'
 import { findSchema, recordedSchema } from '../../shared/database/extraction-schemas.ts'
 import { assemble } from '../../shared/inference/extraction/assemble.ts'
+import { compileSchema, type ExtractionSchema } from '../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
@@ -49,6 +50,11 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   }
 }
 
+async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
+  const refused = STAGES.find((stage) => stages.some((view) => view.stage === stage && view.status === 'failed'))
+  return refused ? explainRefusal(await readRefusedCalls(tx, row.id, row.revision, refused), rules, refused) : null
+}
+
 /** Fields are written by a stage in one transaction with the pages that they were read from: with neither there is nothing to show. */
 async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields: DocumentView['fields']): Promise<ExtractionView | null> {
   const { pages_read } = await tx
@@ -59,15 +65,14 @@ async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields
     .executeTakeFirstOrThrow()
   const { data: type } = DocumentType.safeParse(row.type)
   if (pages_read === null || !type) return null
-  const recorded = await recordedSchema(tx, { document_id: row.id, revision })
-  const own = recorded && (await findSchema(tx, { name: recorded.name, version: recorded.version, document_type: null }))
-  const schema = own ?? schemaFor(type)
-  return { schema: { name: schema.name, version: schema.version, own: own !== null }, ...assemble(fields, schema), pages_read }
+  const schema = await readBy(tx, row.id, revision, type)
+  return { schema: { name: schema.name, version: schema.version }, ...assemble(fields, schema), pages_read }
 }
 
-async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
-  const refused = STAGES.find((stage) => stages.some((view) => view.stage === stage && view.status === 'failed'))
-  return refused ? explainRefusal(await readRefusedCalls(tx, row.id, row.revision, refused), rules, refused) : null
+async function readBy(tx: Tx, documentId: string, revision: number, type: DocumentType): Promise<ExtractionSchema> {
+  const own = await recordedSchema(tx, { document_id: documentId, revision })
+  const stored = own && (await findSchema(tx, { ...own, document_type: type }))
+  return stored ? compileSchema(stored) : schemaFor(type)
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

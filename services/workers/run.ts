@@ -1,11 +1,11 @@
-import { findSchema, recordSchema } from '../../shared/database/extraction-schemas.ts'
 import { startDispatcher } from '../../shared/queue/dispatcher.ts'
 import { openPublisher } from '../../shared/queue/publish.ts'
 import { startRedrive } from '../../shared/queue/redrive.ts'
 import { startSweeper } from '../../shared/queue/sweeper.ts'
 import type { Platform } from '../../shared/runtime/platform.ts'
 import { createDone } from './done/stage.ts'
-import { createEnrich, type OwnSchemas } from './enrich/stage.ts'
+import { createOwnSchemas } from './enrich/own-schemas.ts'
+import { createEnrich } from './enrich/stage.ts'
 import { createErase } from './erase/stage.ts'
 import { createExtractor, EXTRACT_LIMITS } from './extract/extractor.ts'
 import { createExtract } from './extract/stage.ts'
@@ -18,11 +18,6 @@ const DRAIN_MS = 10_000
 /** Of the documents that wait for their model at once: 200 MB of memory, as two bytes a character and the prompts made of them. */
 const TEXT_CHARACTERS_MAX = 50_000_000
 
-const OWN_SCHEMAS: OwnSchemas = {
-  find: (tx, document, type) => findSchema(tx, { name: document.schema_name, document_type: type }),
-  record: recordSchema,
-}
-
 export interface Workers {
   /** Active work finishes within the drain time or is handed back. */
   close(): Promise<void>
@@ -32,7 +27,7 @@ export interface Workers {
 export function startWorkers(platform: Platform): Workers {
   const { log } = platform
   const extractor = createExtractor({ ...EXTRACT_LIMITS, onNotice: (notice) => log.warn({}, notice) })
-  const services = { ...platform, extractor, room: createTextRoom(TEXT_CHARACTERS_MAX), ownSchemas: OWN_SCHEMAS }
+  const services = { ...platform, extractor, room: createTextRoom(TEXT_CHARACTERS_MAX), ownSchemas: createOwnSchemas() }
   const handlers: StageHandlers = {
     extract: createExtract(services),
     enrich: createEnrich(services),

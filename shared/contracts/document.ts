@@ -89,20 +89,6 @@ export const PageView = z.strictObject({
 })
 
 /**
- * All fields together as one value, in the shape and with the types of the schema that they were read by, whatever their status: it stands beside each of
- * them in `fields`. `schema_valid`: whether the value fits the schema, what it requires included. `pages_read`: pages with text that were read, which are
- * fewer than there are where a document is longer than a provider reads.
- */
-export const ExtractionView = z.strictObject({
-  /** `own`: one of the organisation's, not one that ships. */
-  schema: z.strictObject({ name: z.string(), version: z.int().min(1), own: z.boolean() }),
-  data: z.record(z.string(), z.unknown()),
-  schema_valid: z.boolean(),
-  pages_read: z.int().min(0),
-})
-export type ExtractionView = z.infer<typeof ExtractionView>
-
-/**
  * Why the policy let nobody do what a stage needed, for a reader who decides about policies. `policy` is the one that refused; its name is known while it
  * is the one in force. Null: there was nobody whom it could have been asked about.
  */
@@ -114,7 +100,20 @@ export const Refusal = z.strictObject({
 })
 export type Refusal = z.infer<typeof Refusal>
 
-/** `extraction` is null until the fields were read; `schema_name` is what the upload named; `refusal` says why where the status is `refused`. */
+/**
+ * All fields together as one value, in the shape and with the types of the schema that they were read by, whatever their status: it stands beside each of
+ * them in `fields`. `schema_valid`: whether the value fits the schema, what it requires included. `pages_read`: pages with text that were read, which are
+ * fewer than there are where a document is longer than a provider reads.
+ */
+export const ExtractionView = z.strictObject({
+  schema: z.strictObject({ name: z.string(), version: z.int().min(1) }),
+  data: z.record(z.string(), z.unknown()),
+  schema_valid: z.boolean(),
+  pages_read: z.int().min(0),
+})
+export type ExtractionView = z.infer<typeof ExtractionView>
+
+/** `schema_name` is what the upload named. `extraction` is null until the fields were read. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
   file_name: z.string().nullable(),

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { AppError } from '../contracts/errors.ts'
 import type { DocumentType } from '../contracts/extraction.ts'
 import type { NewSchema, SchemaHead, SchemaReference, SchemaView } from '../contracts/schemas.ts'
-import { compileSchema, type ExtractionSchema } from '../inference/extraction/schema.ts'
+import { type ExtractionSchema, SCHEMA_BYTES_MAX } from '../inference/extraction/schema.ts'
 import type { Tx } from './connection.ts'
 import type { RevisionKey } from './content.ts'
 import type { Tables } from './schema.ts'
@@ -14,10 +14,11 @@ import type { Tables } from './schema.ts'
 export const SCHEMAS_MAX = 200
 /** Retired versions count: each is kept, because documents name it. */
 export const SCHEMA_VERSIONS_MAX = 2_000
-/** Of canonical JSON. */
-export const SCHEMA_BYTES_MAX = 64 * 1024
 
 type SchemaRow = Selectable<Tables['extraction_schemas']>
+/** What `compileSchema` takes, and its hash. */
+export type StoredSchema = Pick<ExtractionSchema, 'name' | 'version' | 'hash' | 'type' | 'json_schema'>
+
 const Stored = z.record(z.string(), z.unknown())
 
 /** A schema in the form that is stored and hashed. */
@@ -124,7 +125,7 @@ export async function expectUsableSchema(tx: Tx, name: string): Promise<void> {
 export async function findSchema(
   tx: Tx,
   wanted: { name?: string | null; version?: number | null; document_type: DocumentType | null },
-): Promise<ExtractionSchema | null> {
+): Promise<StoredSchema | null> {
   const { name, version, document_type } = wanted
   if (name != null) return schemaOf(version == null ? await newestVersion(tx, name) : await oneVersion(tx, name, version))
   if (document_type === null) return null
@@ -172,17 +173,8 @@ function headOf({ name, version, document_type, hash, created_at }: SchemaRow): 
   return { name, version, document_type, hash, created_at: created_at.toISOString() }
 }
 
-/** To read and check a schema takes a millisecond, and every document of a type asks for the same one. */
-const COMPILED = new Map<string, ExtractionSchema>()
-const COMPILED_MAX = 500
-
-function schemaOf(row: SchemaRow | undefined): ExtractionSchema | null {
+function schemaOf(row: SchemaRow | undefined): StoredSchema | null {
   if (!row) return null
   const { name, version, hash, document_type, json_schema } = row
-  const known = COMPILED.get(hash)
-  if (known && known.name === name && known.version === version && known.type === document_type) return known
-  const schema = compileSchema({ name, version, type: document_type, json_schema: Stored.parse(JSON.parse(json_schema)) })
-  if (COMPILED.size >= COMPILED_MAX) COMPILED.clear()
-  COMPILED.set(hash, schema)
-  return schema
+  return { name, version, hash, type: document_type, json_schema: Stored.parse(JSON.parse(json_schema)) }
 }

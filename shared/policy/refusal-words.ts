@@ -71,7 +71,7 @@ const WORDINGS: readonly Wording[] = [
   ],
   [
     /^retention of at most (\d+) days$/,
-    (found, days) => `it may keep the data for at most ${days} days, but ${unknownOr(found, `keeps it for ${found}`)}`,
+    (found, days) => `it may keep the data for at most ${days} days, but ${unknownOr(found, `it keeps it for ${found}`)}`,
   ],
   [
     /^use for training in (.+)$/,

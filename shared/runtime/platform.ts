@@ -17,7 +17,6 @@ import { createGate } from '../limits/gate.ts'
 import { createPostgresLimits } from '../limits/postgres.ts'
 import { createRedisLimits } from '../limits/redis.ts'
 import type { Rules } from '../policy/explain.ts'
-import type { Policy } from '../policy/policy.ts'
 import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
@@ -52,12 +51,11 @@ export interface Platform {
   registerHash: string
   /** What decides about calls, for whoever explains it. */
   rules: Rules
-  prices: PriceList
-  policy: Policy
   /** SHA-256 (hex) of the policy's file. */
   policyHash: string
-  /** `hashRules` of what this process decides by. */
+  /** `hashRules` of what this process decides by: a refused stage remembers it. */
   refusedUnder: string
+  prices: PriceList
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -127,10 +125,9 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     register: rules.register,
     registerHash: rules.registerHash,
     rules: explainable(rules),
-    prices: rules.prices,
-    policy: rules.policy,
     policyHash: rules.policyHash,
     refusedUnder: hashRules(rules),
+    prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics: createMetrics(),

@@ -24,17 +24,6 @@ export interface DecidedRules extends Omit<GatewayOptions, 'database' | 'budget'
 }
 
 /**
- * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, and where each task could go. A refusal under one value says
- * nothing about another.
- */
-export function hashRules({ policyHash, registerHash, declarations, order }: DecidedRules): string {
-  const decisive = { policyHash, registerHash, declarations, targets: mapTasks((task) => order[task].flatMap(targetsAt)) }
-  return createHash('sha256')
-    .update(canonicalize(decisive) ?? '')
-    .digest('hex')
-}
-
-/**
  * Everything that decides who may be called, as the configuration names it: register, policy, prices, declaration and providers. Throws PolicyFileError,
  * ConfigError. `around` goes around each request of a provider, `onRateLimits` hears what they say of their limits.
  */
@@ -49,6 +38,18 @@ export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {})
     proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, no: config.NO_PROXY },
   })
   return { ...rules, order, outbound, recogniser: createRecogniser(config, outbound) }
+}
+
+/**
+ * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, where each task could go, and whether names can be masked.
+ * A refusal under one value says nothing about another.
+ */
+export function hashRules(rules: DecidedRules): string {
+  const { policyHash, registerHash, declarations, recogniser } = rules
+  const decisive = { policyHash, registerHash, declarations, targets: explainable(rules).targets, masks_names: recogniser !== undefined }
+  return createHash('sha256')
+    .update(canonicalize(decisive) ?? '')
+    .digest('hex')
 }
 
 /** The same for whoever explains decisions: of a provider where it would call and with which model, and nothing that could be called. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Pool } from 'pg'
 import { startStandalone } from '../../services/standalone/app.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
-import { FINAL_STATUSES, type UploadAccepted } from '../../shared/contracts/document.ts'
+import { FINAL_STATUSES, type Refusal, type UploadAccepted } from '../../shared/contracts/document.ts'
 import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
 import { createApiKey } from '../../shared/database/api-keys.ts'
 import { openDatabase, withTenant } from '../../shared/database/connection.ts'
@@ -43,6 +43,8 @@ export interface Greffier {
   blobs(): Promise<{ originals: string[]; incoming: string[] }>
   /** Points of a document that the search store holds. */
   points(tenantId: string, documentId: string): Promise<number>
+  /** Stops the system and starts it over the same database and folder, with a changed configuration. `url` is then another one. */
+  startAgain(changes: Partial<Config>): Promise<void>
   /** Stops the system alone; `close` then removes the rest. */
   stop(): Promise<void>
   close(): Promise<void>
@@ -64,6 +66,8 @@ export interface DocumentJson {
   pages: { number: number; method: string; characters: number; reason: string | null }[]
   fields: Record<string, { value: string; status: string; evidence: { page: number; start: number; end: number; quote: string }[] }>
   extraction: unknown
+  schema_name: string | null
+  refusal: Refusal | null
 }
 
 /** The whole system in this process, over a database of its own on the run's server, on a free port and a new data folder. */
@@ -81,8 +85,8 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
     MASTER_KEY: masterKey,
     ...overrides,
   }
-  const system = await startStandalone(config)
-  const { url, apiKey } = system
+  let system = await startStandalone(config)
+  const { apiKey } = system
   const owner = new Pool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: OWNER_CONNECTIONS_MAX })
   const database = openDatabase(server.serviceUrl, (error) => {
     throw error
@@ -91,7 +95,7 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   const search = createSqliteSearch({ path: join(dataDir, 'search.sqlite') })
 
   const fetchIt = (path: string, init: RequestInit = {}) =>
-    fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } })
+    fetch(`${system.url}${path}`, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } })
   const json = async <Answer>(path: string, body?: unknown): Promise<Answer> => {
     const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
     return succeeded(await fetchIt(path, init))
@@ -103,7 +107,9 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
     return stopped
   }
   return {
-    url,
+    get url() {
+      return system.url
+    },
     apiKey,
     dataDir,
     fetch: fetchIt,
@@ -133,6 +139,11 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
       incoming: await filesBelow(join(dataDir, 'blobs/incoming')),
     }),
     points: (tenant_id, document_id) => search.countDocument({ tenant_id, document_id }),
+    startAgain: async (changes) => {
+      await stop()
+      system = await startStandalone({ ...config, ...changes })
+      stopped = undefined
+    },
     stop,
     close: async () => {
       await stop()

@@ -170,9 +170,10 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const all = [...documents.values()].filter(({ erased }) => !erased)
     const from = Number(query.get('cursor') ?? 0)
     const limit = Number(query.get('limit') ?? 20)
-    const page = all
-      .slice(from, from + limit)
-      .map(({ view: { file_name, metadata, stages, pages, fields, extraction, schema_name, refusal, ...head } }) => head)
+    const page = all.slice(from, from + limit).map(({ view }) => {
+      const { file_name, metadata, stages, pages, schema_name, fields, extraction, refusal, ...head } = view
+      return head
+    })
     return send(response, 200, { documents: page, next_cursor: from + limit < all.length ? String(from + limit) : null })
   }
 }
@@ -209,8 +210,8 @@ function viewOf(name: string, text: string, query: URLSearchParams, options: Fak
     fields: broken
       ? {}
       : { title: { value: text.slice(0, 20), status: 'verified', evidence: [{ page: 1, start: 0, end: 20, quote: text.slice(0, 20) }] } },
+    schema_name: query.get('schema'),
     extraction: null,
-    schema_name: null,
     refusal: null,
   })
 }

@@ -48,6 +48,7 @@ export function stageCommands(): fc.Arbitrary<StageCommand>[] {
     fc.tuple(fc.nat(1), fc.constantFrom(...OnDuplicate.options)).map(send),
     at.map(reprocess),
     ...times(2, at.map(erase)),
+    ...times(3, at.map(refuse)),
     ...times(2, at.map(redrive)),
     fc.nat(2).map(changeRules),
     ...times(2, fc.integer({ min: 1, max: 3 }).map(redriveRefused)),
@@ -101,6 +102,11 @@ function erase(at: number): StageCommand {
     document.bury()
     for (const [content, owner] of model.owners) if (owner === document) model.owners.delete(content)
   })
+}
+
+/** By the policy, which is what rules and redrives are about. */
+function refuse(at: number): StageCommand {
+  return end([at, 'refused', true])
 }
 
 function redrive(at: number): StageCommand {

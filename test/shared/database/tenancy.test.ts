@@ -30,6 +30,7 @@ const TABLES = [
   'artifacts',
   'outbox',
   'idempotency',
+  'extraction_schemas',
   'budget_days',
   'budget_reservations',
   'extraction_schemas',
