@@ -72,7 +72,7 @@ export function explainable({
 }
 
 /** It is shown texts before they are masked: it runs on the organisation's own servers, or not at all. */
-function createRecogniser(config: Config, { fetch }: Outbound): NameRecogniser | undefined {
+function createRecogniser(config: Config, outbound: Outbound): NameRecogniser | undefined {
   const { RECOGNISER_URL: baseUrl, RECOGNISER_LANGUAGES: languages, SELF_HOSTED_ENTITY } = config
   if (!baseUrl) return undefined
   if (!SELF_HOSTED_ENTITY)
@@ -80,7 +80,7 @@ function createRecogniser(config: Config, { fetch }: Outbound): NameRecogniser |
       'configuration: RECOGNISER_URL: it sees texts before they are masked, so SELF_HOSTED_ENTITY has to say that you run it',
     )
   const [first = 'en', ...others] = languages
-  return createPresidioRecogniser({ baseUrl, fetch, languages: [first, ...others], timeoutMs: RECOGNISER_TIMEOUT_MS })
+  return createPresidioRecogniser({ baseUrl, fetch: outbound.fetch, languages: [first, ...others], timeoutMs: RECOGNISER_TIMEOUT_MS })
 }
 
 function read(config: Config) {
