@@ -9,12 +9,15 @@ import {
   type Experience,
   NONE,
   PAGED,
+  PROMPT_TOKENS,
   SEEN_DOCUMENTS_MIN,
   sizeOf,
   speaksOf,
+  TOKENS_OUT,
   total,
   type Usage,
   usageOf,
+  WINDOW_CHARACTERS,
 } from './usage.ts'
 
 /** The tasks that a document goes through; a question is asked later and by somebody else. */
@@ -121,6 +124,7 @@ function assumptions(documents: readonly EstimatedDocument[], lines: readonly Es
         `${one.task} of ${one.media_type}: ${span(one.tokens_in_per_page)} tokens a page, as ${one.documents} documents of your own used`,
     ),
     `a token is ${CHARACTERS_PER_TOKEN.low} to ${CHARACTERS_PER_TOKEN.high} characters where your record does not say; nothing comes from a provider's cache`,
+    `for every ${WINDOW_CHARACTERS.toLocaleString('en')} characters ${span(PROMPT_TOKENS)} tokens of instructions and, where fields are read, ${span(TOKENS_OUT.extract)} of an answer`,
     'every call succeeds at the first attempt; questions about the documents come on top',
     ...(lines.some(({ task, processor }) => task === 'ocr' && processor !== null)
       ? ['at least no page, at most every page of a PDF is a picture']

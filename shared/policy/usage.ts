@@ -38,12 +38,15 @@ const HTML_TEXT_PERCENT: Span = { low: 10, high: 100 }
 /** UTF-8 in European languages, by the tokenisers of the models that are asked. */
 export const CHARACTERS_PER_TOKEN: Span = { low: 3, high: 5 }
 
-/** shared/inference/model-provider.ts: what is read of a long document. */
-const WINDOW_CHARACTERS = 40_000
-const WINDOWS_MAX = 8
+/** shared/inference/windows.ts: what is read of a long document, and how much of it at once. */
+export const WINDOW_CHARACTERS = 40_000
+const WINDOWS_MAX = 100
 /** Instructions and the schema of the answer, of each request. */
-const PROMPT_TOKENS: Span = { low: 300, high: 1_500 }
-const TOKENS_OUT: Readonly<Record<'classify' | 'extract', Span>> = { classify: { low: 20, high: 150 }, extract: { low: 100, high: 1_500 } }
+export const PROMPT_TOKENS: Span = { low: 300, high: 1_500 }
+export const TOKENS_OUT: Readonly<Record<'classify' | 'extract', Span>> = {
+  classify: { low: 20, high: 150 },
+  extract: { low: 100, high: 1_500 },
+}
 /** Chunks overlap (services/workers/index/chunk.ts). */
 const EMBED_PERCENT: Span = { low: 100, high: 120 }
 /** shared/inference/embedder.ts: 256 chunks of about 1,200 characters. */

@@ -45,7 +45,7 @@ export const REGISTER_HASH = 'hash of the register'
 export const POLICY_HASH = 'hash of the policy'
 
 /** Public data may go outside, personal data stays inside, special data goes nowhere. */
-export function testGateway(database: Database, providers: readonly Provider[]): ModelGateway {
+export function testGateway(database: Database, providers: readonly Provider[], prices: PriceList = PRICES): ModelGateway {
   const policy = Policy.parse({
     name: 'test',
     version: 1,
@@ -61,14 +61,14 @@ export function testGateway(database: Database, providers: readonly Provider[]):
     registerHash: REGISTER_HASH,
     policy,
     policyHash: POLICY_HASH,
-    prices: PRICES,
+    prices,
     declarations: {},
     budget: UNLIMITED,
   })
 }
 
 /** A token in is a micro-euro, one out ten; `outside` alone has a price. */
-const PRICES = PriceList.parse({
+export const PRICES = PriceList.parse({
   version: 1,
   notice: 'for tests',
   rates: [{ currency: 'EUR', micro_eur: 1_000_000, source: 'a test', read_on: '2026-11-22', confidence: 'verified' }],

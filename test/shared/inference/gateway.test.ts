@@ -87,7 +87,7 @@ test('the cost of a call stands in its event, and the report sums what is priced
     micro_eur: 23,
     calls: 1,
     unpriced_calls: 0,
-    lines: [{ ...line, calls: 1, unpriced_calls: 0, tokens_in: 3, tokens_out: 2, micro_eur: 23 }],
+    lines: [{ ...line, calls: 1, unpriced_calls: 0, tokens_in: 3, tokens_cached: 0, tokens_out: 2, micro_eur: 23 }],
   })
   expect(await costs({ documentId: unpriced.document_id })).toMatchObject({ micro_eur: 0, calls: 1, unpriced_calls: 1 })
   const past = '2020-01-01T00:00:00Z'
