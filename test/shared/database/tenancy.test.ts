@@ -33,7 +33,6 @@ const TABLES = [
   'extraction_schemas',
   'budget_days',
   'budget_reservations',
-  'extraction_schemas',
 ] as const
 
 beforeAll(async () => {
