@@ -412,7 +412,8 @@ describe('other installations', () => {
       expect(events.at(-1)).toMatchObject({ step: 'enrich', phase: 'refused', result: 'failed', error_code: 'POLICY_REFUSED' })
       expect(callsOf(events, 'refused')).toMatchObject([{ policy: { rule: SPECIAL_RULE, failed: [{ found: 'hosted' }] } }])
       expect(await system.points(events[0]?.controller_ref ?? '', document.document_id)).toBe(0)
-      expect(relay.received().length).toBe(before)
+      // Which models it serves is asked of every provider at the start, and shows it nothing.
+      expect(relay.received().slice(before)).not.toMatch(/POST|ALONEMARK/)
     })
   })
 
