@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { providerConfig, registerWith } from '../test/support/provider-config.ts'
-import { type BenchDocument, makePdfs, makeText } from './documents.ts'
+import { makePdfs, makeText } from './documents.ts'
 import type { ModelLoad, ModelRequest } from './model-server.ts'
 import { DeliveryError, type Options } from './options.ts'
 import { cpuMsOf, type Script, startScript } from './processes.ts'
@@ -50,9 +50,11 @@ async function measure(queue: 'redis' | 'postgres', workers: number, share: numb
   const ingest = await stack.service('ingest', environment)
   const services = await Promise.all(Array.from({ length: workers }, () => stack.service('workers', environment)))
   const product = await openProduct({ ...stack, ingestUrl: ingest.url, ownerUrl: stack.postgres.ownerUrl })
+  await readTexts(product, share)
   await product.hold()
-  await product.upload(await documents(share))
+  await product.upload(await makePdfs(Math.ceil(PDFS * share), PDF_PAGES))
   const release = await product.prepareRelease()
+  await product.owner.query('DROP TRIGGER bench_wait ON outbox')
   await product.owner.query(`CREATE FUNCTION bench_stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`)
   await product.owner.query(
     `CREATE TRIGGER bench_stop BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.stage = 'index') EXECUTE FUNCTION bench_stop()`,
@@ -98,7 +100,7 @@ async function watch(product: Product, model: Script, pids: readonly number[], s
   const deadlineMs = performance.now() + WAIT_MS_MAX
   while (performance.now() < deadlineMs) {
     const [load, waiting] = await Promise.all([tell(model, { kind: 'load' }), backlog(product)])
-    if (foundAfterMs === null && load.inFlight >= AT_ONCE * 0.9) {
+    if (foundAfterMs === null && waiting >= BACKLOG && load.inFlight >= AT_ONCE * 0.9) {
       foundAfterMs = performance.now() - startedAtMs
       await tell(model, { kind: 'reset' })
       first = await tell(model, { kind: 'load' })
@@ -129,9 +131,20 @@ async function backlog({ owner }: Product): Promise<number> {
   return rows[0]?.n ?? 0
 }
 
-async function documents(share: number): Promise<BenchDocument[]> {
+/** Until all of them wait for their model. */
+async function readTexts(product: Product, share: number): Promise<void> {
+  await product.owner.query(`CREATE FUNCTION bench_wait() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$`)
+  await product.owner.query(
+    `CREATE TRIGGER bench_wait BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.stage = 'enrich') EXECUTE FUNCTION bench_wait()`,
+  )
   const texts = Array.from({ length: Math.ceil(TEXTS * share) }, (_, index) => makeText(index + 1, TEXT_PAGES))
-  return [...texts, ...(await makePdfs(Math.ceil(PDFS * share), PDF_PAGES))]
+  await product.upload(texts)
+  const deadlineMs = performance.now() + WAIT_MS_MAX
+  while ((await backlog(product)) < texts.length) {
+    if (performance.now() > deadlineMs) throw new DeliveryError(`the texts were not read within ${WAIT_MS_MAX} ms`)
+    await sleep(SAMPLE_MS)
+  }
 }
 
 function tell(model: Script, request: ModelRequest): Promise<ModelLoad> {
