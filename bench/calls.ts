@@ -17,8 +17,9 @@ const WORKERS = [1, 3] as const
 const TEXTS = 2_400
 const TEXT_PAGES = 8
 /** Long documents for the extractors, so that they have work all the while. */
-const PDFS = 60
+const PDFS = 20
 const PDF_PAGES = 40
+const PDF_COPIES = 15
 const QUICK_SHARE = 0.1
 /** As long as so many documents wait for their model there is work for every slot. */
 const BACKLOG = 2 * AT_ONCE
@@ -52,7 +53,8 @@ async function measure(queue: 'redis' | 'postgres', workers: number, share: numb
   const product = await openProduct({ ...stack, ingestUrl: ingest.url, ownerUrl: stack.postgres.ownerUrl })
   await readTexts(product, share)
   await product.hold()
-  await product.upload(await makePdfs(Math.ceil(PDFS * share), PDF_PAGES))
+  const pdfs = await makePdfs(Math.ceil(PDFS * share), PDF_PAGES)
+  await product.upload(Array.from({ length: PDF_COPIES }, () => pdfs).flat())
   const release = await product.prepareRelease()
   await product.owner.query('DROP TRIGGER bench_wait ON outbox')
   await product.owner.query(`CREATE FUNCTION bench_stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`)
