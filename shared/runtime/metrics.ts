@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Seconds; from a stage without work to the longest timeout. */
 const STAGE_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180]
@@ -8,6 +8,8 @@ export interface Metrics {
   stageSeconds: Histogram<'stage' | 'outcome'>
   requestSeconds: Histogram<'route' | 'method' | 'status'>
   uploadedBytes: Counter
+  /** What a provider last said is left of the minute. */
+  providerRemaining: Gauge<'endpoint' | 'of'>
 }
 
 /** Prometheus metrics of one process. Labels are names from our own tables, never identifiers. */
@@ -32,5 +34,11 @@ export function createMetrics(): Metrics {
       registers,
     }),
     uploadedBytes: new Counter({ name: 'greffier_uploaded_bytes_total', help: 'Plain bytes of accepted documents', registers }),
+    providerRemaining: new Gauge({
+      name: 'greffier_provider_remaining',
+      help: 'Requests and tokens that a model provider last said are left of the minute',
+      labelNames: ['endpoint', 'of'],
+      registers,
+    }),
   }
 }

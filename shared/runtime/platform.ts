@@ -82,7 +82,12 @@ export interface PlatformOptions {
  * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database.
  */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
+  const metrics = createMetrics()
   const rules = loadRules(config, {
+    onRateLimits: (endpoint, { remainingRequests, remainingTokens }) => {
+      if (remainingRequests !== null) metrics.providerRemaining.set({ endpoint, of: 'requests' }, remainingRequests)
+      if (remainingTokens !== null) metrics.providerRemaining.set({ endpoint, of: 'tokens' }, remainingTokens)
+    },
     around: (endpoint, signal, call, model) =>
       attempt({ gate, endpoint: `${endpoint} ${model}`, signal, deadlineMs: CALL_MS_MAX, triesMax: CALL_TRIES_MAX }, call),
   })
@@ -130,7 +135,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),
-    metrics: createMetrics(),
+    metrics,
     log,
     passPoint: createFaultPoints(config.FAULT_AT),
     ready: async (needs) => {

@@ -41,6 +41,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await greffier.close()
   await relay.close()
+  // Nothing that was sent was a request that Mistral's API would not have taken.
+  expect(double.refusals).toEqual([])
   await double.close()
 })
 

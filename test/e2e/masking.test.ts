@@ -92,6 +92,14 @@ test('a question is masked with its passages, and the answer quotes what the pag
   expect(sent()).not.toContain(PHONE)
 })
 
+test('what the provider says of its limits stands in the metrics', async () => {
+  double.answerHeaders({ 'x-ratelimit-remaining-tokens-minute': '4711' })
+  const { document_id } = await greffier.upload('A short letter about lighthouses.\n', { file_name: 'short.txt' })
+  await greffier.settled(document_id)
+  const metrics = await (await greffier.fetch('/metrics')).text()
+  expect(metrics).toContain(`greffier_provider_remaining{endpoint="${double.origin}",of="tokens"} 4711`)
+})
+
 test('special data whose names nobody can mask goes nowhere, and the document is read inside', async () => {
   const before = double.requests.length
   const { document_id } = await greffier.upload('SPECIALMARK: Anna Schmidt is ill.\n', { file_name: 's.txt', data_classes: 'special' })
