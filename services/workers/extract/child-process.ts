@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { END_OF_DOCUMENT, frameHeader } from './child/frames.ts'
 import { Message } from './message.ts'
 import type { Sandbox } from './sandbox.ts'
 
 /** Imports take a quarter of a second; this is for a machine that is on its knees. */
 const START_MS_MAX = 30_000
+
+/** Of setpriority(2): whoever waits for a model, a queue or a person goes before a document that is being taken apart. */
+const NICENESS = 10
 
 export interface Exit {
   code: number | null
@@ -34,6 +38,7 @@ export interface Child {
 /** Starts one sandboxed child: an empty environment, three pipes of which the one for errors leads nowhere, because a stack trace may quote the document. */
 export function startChild(sandbox: Sandbox): Child {
   const child = spawn(sandbox.command, sandbox.arguments, { stdio: ['pipe', 'pipe', 'ignore'], env: {}, cwd: '/' })
+  yieldToOthers(child.pid)
   const kill = () => {
     child.kill('SIGKILL')
   }
@@ -128,5 +133,14 @@ function parseMessage(line: string): ChildEvent {
   } catch {
     // Not logged: what the child wrote may be the document.
     return { kind: 'invalid' }
+  }
+}
+
+function yieldToOthers(pid: number | undefined) {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, NICENESS)
+  } catch {
+    // It ended already, or the machine forbids it: the document is read all the same.
   }
 }
