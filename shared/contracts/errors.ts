@@ -44,6 +44,7 @@ export const ERRORS = {
   MODEL_UNAVAILABLE: { status: 502, title: 'The model provider did not answer', retry: 'transient' },
   MODEL_BUSY: { status: 503, title: 'The model provider asks to wait', retry: 'later' },
   BUDGET_EXHAUSTED: { status: 429, title: 'The budget of the day for model calls is used up', retry: 'later' },
+  BUDGET_TOO_SMALL: { status: 422, title: 'One model call needs more than the budget of a whole day', retry: 'poison' },
   SCHEMA_INVALID: { status: 422, title: 'The schema cannot be used to read documents', retry: 'poison' },
   MODEL_REFUSED: { status: 502, title: 'The model provider rejected the request', retry: 'poison' },
   MODEL_OUTPUT_INVALID: { status: 502, title: 'The model did not return what was asked for', retry: 'transient' },

@@ -10,7 +10,13 @@ const BATCH_TEXTS = 256
 type EmbedContext = Omit<CallContext, 'task' | 'only' | 'tokens'>
 
 /** Nothing of that keeps a question from being asked by its tokens. */
-const UNEMBEDDED: ReadonlySet<ErrorCode> = new Set(['POLICY_REFUSED', 'MODEL_UNAVAILABLE', 'MODEL_BUSY', 'BUDGET_EXHAUSTED'])
+const UNEMBEDDED: ReadonlySet<ErrorCode> = new Set([
+  'POLICY_REFUSED',
+  'MODEL_UNAVAILABLE',
+  'MODEL_BUSY',
+  'BUDGET_EXHAUSTED',
+  'BUDGET_TOO_SMALL',
+])
 
 export interface Embedder {
   /** One vector per text in order, or null where the policy keeps this data from the tenant's embedder: it is then found by its tokens alone. */

@@ -65,7 +65,8 @@ export interface ModelGateway {
   /**
    * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, masks what the rule
    * says, calls, and completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a
-   * subject was erased before the intent, BUDGET_EXHAUSTED when the tenant has used up its day, else what the provider throws.
+   * subject was erased before the intent, BUDGET_EXHAUSTED when the tenant has used up its day, BUDGET_TOO_SMALL when no day would do, else what the
+   * provider throws.
    */
   call<T>(context: CallContext, run: Run<T>): Promise<GatewayResult<T>>
 }

@@ -4,7 +4,10 @@ import type { Budgets } from './port.ts'
 const DAY_MS = 86_400_000
 
 export interface DayBudget {
-  /** Throws BUDGET_EXHAUSTED, with the seconds until the next day (UTC), when the rest of the day does not hold it. */
+  /**
+   * Throws BUDGET_EXHAUSTED, with the seconds until the next day (UTC), when the rest of the day does not hold it, and BUDGET_TOO_SMALL when no day
+   * would: to wait for the next one would be to wait for ever.
+   */
   reserve(tenantId: string, tokens: number, microEur: number): Promise<HeldBudget>
 }
 
@@ -23,6 +26,9 @@ export function createDayBudget(budgets: Budgets, bounds: { tokensMax: number | 
   if (bounds.tokensMax === null && bounds.microEurMax === null) return UNLIMITED
   return {
     reserve: async (tenantId, tokens, microEur) => {
+      if (tokens > (bounds.tokensMax ?? tokens) || microEur > (bounds.microEurMax ?? microEur)) {
+        throw new AppError('BUDGET_TOO_SMALL', 'not even a whole day holds this call')
+      }
       const nowMs = Date.now()
       const answer = await budgets.reserve({
         tenant_id: tenantId,

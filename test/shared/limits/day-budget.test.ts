@@ -28,3 +28,13 @@ test('a day holds what its bounds say, and who finds it full is told the seconds
     reserved: { tokens: 0, micro_eur: 0 },
   })
 })
+
+test.each([
+  ['tokens', { tokensMax: 100, microEurMax: null }],
+  ['euros', { tokensMax: null, microEurMax: 100 }],
+])('what no day would hold, by its %s, fails at once instead of waiting for a day that never comes', async (unit, bounds) => {
+  const tenantId = await bench.tenants.create(unit)
+  const budget = createDayBudget(createPostgresLimits(bench.database), bounds)
+  await expect(budget.reserve(tenantId, 101, 101)).rejects.toMatchObject({ code: 'BUDGET_TOO_SMALL' })
+  await budget.reserve(tenantId, 100, 100)
+})
