@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Country, type Endpoint, type Processor, type ProcessorRegister, ReachGrade, TrainingUse } from './register.ts'
+import { Country, type Endpoint, holdersOf, type Processor, type ProcessorRegister, ReachGrade, TrainingUse } from './register.ts'
 
 /** A processor as it would be called: its entry and the one endpoint in use. Null: the register does not hold it. */
 export interface Recipient {
@@ -39,12 +39,15 @@ export type Declarations = Readonly<Record<string, Declaration>>
 /**
  * Finds whom a call would reach. An endpoint counts only when both its region and its origin are those of the register: a proxy in front of a known
  * provider is not that provider's region. A declaration is used where the entry asks for one, and nowhere else: configuration can't make a
- * hosted provider self-hosted. Nor can the register make a provider that calls an address run in this process: that much its code says itself.
+ * hosted provider self-hosted, not even by calling its address under another name. Nor can the register make a provider that calls an address run in this process: that much its code says itself.
  */
 export function recipientOf(register: ProcessorRegister, target: CallTarget, declarations: Declarations): Recipient {
   const entry = register.processors.find((processor) => processor.key === target.processor) ?? null
   const declaration = declarations[target.processor]
-  if (entry?.operator_declares && declaration) return declared(entry, target, declaration)
+  if (entry?.operator_declares && declaration) {
+    const holders = target.endpoint === IN_PROCESS ? [] : holdersOf(register, target.endpoint)
+    if (holders.every((holder) => holder === target.processor)) return declared(entry, target, declaration)
+  }
   if (entry?.deployment === 'in_process' && target.endpoint !== IN_PROCESS)
     return { key: target.processor, processor: { ...entry, deployment: 'unknown' }, endpoint: null }
   const endpoint = entry?.endpoints.find((known) => known.region === target.region && new URL(known.base_url).origin === target.endpoint)

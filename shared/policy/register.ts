@@ -111,6 +111,26 @@ export function endpointAt(register: ProcessorRegister, url: string): { processo
   return null
 }
 
+/**
+ * The keys of all whose servers answer at this URL, by name: what the register holds for a host is true at every scheme and port of it, at every name below
+ * it and with the dot of a full name. Numeric addresses and `localhost` may be anybody's, so there the port counts.
+ */
+export function holdersOf(register: ProcessorRegister, url: string): string[] {
+  const asked = serverAt(url)
+  const isHeld = ({ base_url }: Endpoint) => {
+    const held = serverAt(base_url)
+    return asked === held || asked.endsWith(`.${held}`)
+  }
+  return register.processors.filter(({ endpoints }) => endpoints.some(isHeld)).map(({ key }) => key)
+}
+
+function serverAt(url: string): string {
+  const { hostname, host } = new URL(url)
+  const name = hostname.replace(/\.$/, '')
+  // A URL writes numeric addresses as 127.0.0.1 and [::1], whatever was given.
+  return /^(\[.*\]|[\d.]+|localhost)$/.test(name) ? host : name
+}
+
 /** Those that were subprocessors on a day (ISO 8601), as the register knew it on that day. */
 export function subprocessorsOn(processor: Processor, day: string): Subprocessor[] {
   const covers = ({ from, to }: { from: string | null; to: string | null }) => (from === null || from <= day) && (to === null || day < to)

@@ -10,6 +10,7 @@ import type { NameRecogniser } from '../masking/recogniser.ts'
 import type { Rules } from '../policy/explain.ts'
 import { allowedOrigins } from '../policy/origins.ts'
 import type { CallTarget } from '../policy/recipient.ts'
+import { holdersOf, type ProcessorRegister } from '../policy/register.ts'
 import { type Config, ConfigError } from './config.ts'
 import { loadPolicy, loadPrices, loadRegister } from './policy-files.ts'
 import { createOrder, operatorDeclarations } from './providers.ts'
@@ -37,7 +38,7 @@ export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {})
     ],
     proxy: { https: config.HTTPS_PROXY, http: config.HTTP_PROXY, no: config.NO_PROXY },
   })
-  return { ...rules, order, outbound, recogniser: createRecogniser(config, outbound) }
+  return { ...rules, order, outbound, recogniser: createRecogniser(config, rules.register, outbound) }
 }
 
 /**
@@ -72,13 +73,16 @@ export function explainable({
 }
 
 /** It is shown texts before they are masked: it runs on the organisation's own servers, or not at all. */
-function createRecogniser(config: Config, outbound: Outbound): NameRecogniser | undefined {
+function createRecogniser(config: Config, register: ProcessorRegister, outbound: Outbound): NameRecogniser | undefined {
   const { RECOGNISER_URL: baseUrl, RECOGNISER_LANGUAGES: languages, SELF_HOSTED_ENTITY } = config
   if (!baseUrl) return undefined
   if (!SELF_HOSTED_ENTITY)
     throw new ConfigError(
       'configuration: RECOGNISER_URL: it sees texts before they are masked, so SELF_HOSTED_ENTITY has to say that you run it',
     )
+  const [holder] = holdersOf(register, baseUrl)
+  if (holder)
+    throw new ConfigError(`configuration: RECOGNISER_URL: the register says that this is a server of ${holder}, so it is not yours`)
   const [first = 'en', ...others] = languages
   return createPresidioRecogniser({ baseUrl, fetch: outbound.fetch, languages: [first, ...others], timeoutMs: RECOGNISER_TIMEOUT_MS })
 }

@@ -41,6 +41,18 @@ test.each<[string, CallTarget]>([
   })
 })
 
+test.each(['https://api.openai.com', 'https://api.openai.com.', 'http://api.openai.com:8080', 'https://any.api.openai.com'])(
+  'nobody can declare %s, an address of somebody whom the register holds, a server of one’s own',
+  (endpoint) => {
+    const declaration = { deployment: 'self_hosted', entity: 'Own GmbH', country: 'DE', declared_on: '2026-11-01' } as const
+    const decided = (at: string) =>
+      evaluate(anything, recipientOf(register, { processor: 'vllm', endpoint: at, region: 'eu' }, { vllm: declaration }), REQUEST)
+    expect(decided('https://vllm.example').outcome).toBe('allowed')
+    expect(decided('https://notapi.openai.com').outcome).toBe('allowed')
+    expect(decided(endpoint)).toMatchObject({ outcome: 'refused', failed: [{ requirement: 'endpoint in the register', found: 'unknown' }] })
+  },
+)
+
 test('the register can not make a provider with an address run in this process', () => {
   const processors = register.processors.map((entry) => (entry.key === 'mistral' ? { ...entry, deployment: 'in_process' as const } : entry))
   const claiming = { ...register, processors }

@@ -210,6 +210,12 @@ describe('the way out', () => {
     expect(allowedOrigins(register, operatorDeclarations(config), targets.answer)).not.toContain('http://10.0.0.5:8000')
   })
 
+  test('a server of somebody whom the register holds is not taken for the recogniser that one runs oneself', () => {
+    const own = { SELF_HOSTED_ENTITY: 'Beispiel GmbH', SELF_HOSTED_COUNTRY: 'DE', SELF_HOSTED_DECLARED_ON: '2026-11-22' }
+    expect(() => loadRules(readConfig({ ...own, RECOGNISER_URL: 'https://api.openai.com./analyze' }))).toThrow('a server of openai')
+    expect(loadRules(readConfig({ ...own, RECOGNISER_URL: 'https://presidio.example' })).recogniser).toBeDefined()
+  })
+
   test('a key that can not be sent stops the start', () => {
     expect(() => loadRules(readConfig({ MISTRAL_API_KEY: 'sk-secret\n' }))).toThrow(AppError)
   })
