@@ -3,6 +3,7 @@ import { DataCategory, SubjectCategory } from './classification.ts'
 import { Cost } from './cost.ts'
 import { Sensitivity } from './document.ts'
 import { MaskKind } from './masking.ts'
+import { Task } from './task.ts'
 
 /**
  * One processing operation (GDPR Art. 5(2), Art. 30; AI Act Art. 12): a leaf of the tenant's log. It holds no direct identifier:
@@ -45,7 +46,7 @@ export const ProcessingEvent = z.strictObject({
     .nullable(),
   model: z
     .strictObject({
-      task: z.enum(['classify', 'extract', 'answer', 'embed', 'ocr']),
+      task: Task,
       requested: z.string(),
       returned: z.string().nullable(),
       language_model: z.boolean(),

@@ -1,10 +1,11 @@
 import type { Classification } from '../contracts/classification.ts'
 import type { Page } from '../contracts/extraction.ts'
+import { Task } from '../contracts/task.ts'
 import type { ChatAnswer, ChatDelta, ChatRequest } from './chat.ts'
 import type { ExtractionSchema } from './extraction/schema.ts'
 
-export const TASKS = ['classify', 'extract', 'answer', 'embed', 'ocr'] as const
-export type Task = (typeof TASKS)[number]
+export type { Task }
+export const TASKS: readonly Task[] = Task.options
 
 /** What a call reports for the record. `modelReturned` is what the provider says it ran, which need not be what was asked for. */
 export interface CallFacts {

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { DataClass, Purpose, Sensitivity } from '../contracts/document.ts'
 import { MaskKind } from '../contracts/masking.ts'
+import { Task } from '../contracts/task.ts'
 import { Country, Deployment, ReachGrade, TrainingUse } from './register.ts'
 
-/** What a model is asked to do with the data; `TASKS` of shared/inference/provider.ts, which this pure folder may not import (a test compares them). */
-export const PolicyTask = z.enum(['classify', 'extract', 'answer', 'embed', 'ocr'])
-export type PolicyTask = z.infer<typeof PolicyTask>
+/** Rules speak of tasks by the same names as calls do. */
+export const PolicyTask = Task
+export type PolicyTask = Task
 
 /** The EU's 27 and Iceland, Liechtenstein, Norway (EEA Agreement, Art. 2): where the GDPR is the law. Switzerland is not among them. */
 export const EEA: readonly Country[] = 'AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK'.split(

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { DataClass, Sensitivity } from '../../../shared/contracts/document.ts'
-import { TASKS } from '../../../shared/inference/provider.ts'
 import { evaluate, type PolicyRequest } from '../../../shared/policy/evaluate.ts'
 import { Policy, PolicyTask, type Require, type Rule } from '../../../shared/policy/policy.ts'
 import { type Recipient, recipientOf } from '../../../shared/policy/recipient.ts'
@@ -343,10 +342,6 @@ describe(`over ${CASES} generated policies`, () => {
       expect(evaluate(Policy.parse(structuredClone(rules)), to, request)).toEqual(evaluate(rules, to, request))
     }
   })
-})
-
-test('the tasks of a policy are those of the providers', () => {
-  expect(PolicyTask.options).toEqual([...TASKS])
 })
 
 type Random = (below: number) => number
