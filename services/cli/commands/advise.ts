@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Output } from '../output.ts'
 import { centSpan } from '../print/money.ts'
 import { printTable } from '../print/table.ts'
-import { clean, shorten } from '../print/text.ts'
+import { clean, shorten, unmetText } from '../print/text.ts'
 
 /** Of one way, cheapest first; --json has them all. */
 const PRICES_SHOWN_MAX = 3
@@ -38,8 +38,7 @@ function euroText({ prices: [cheapest] }: Way): string {
 
 function printWay(output: Output, { title, allowed, rule, failed, prices, reckoned, exposed, when }: Way): void {
   output.line(`\n${output.paint('bold', title)}`)
-  const reasons = failed.map(({ requirement, found }) => `${requirement}: ${clean(found)}`).join('; ') || 'the rule refuses'
-  output.line(allowed ? `  allowed by ${rule}` : `  ${output.paint('red', 'refused')} by ${rule ?? 'no rule'}: ${reasons}`)
+  output.line(allowed ? `  allowed by ${rule}` : `  ${output.paint('red', 'refused')} by ${rule ?? 'no rule'}: ${unmetText(failed)}`)
   for (const { what, micro_eur_per_month, confidence, read_on } of prices.slice(0, PRICES_SHOWN_MAX))
     output.line(`  ${centSpan(micro_eur_per_month)} euros a month  ${clean(what)} (${confidence}, ${read_on})`)
   if (prices.length > PRICES_SHOWN_MAX) output.line(output.paint('dim', `  ${prices.length - PRICES_SHOWN_MAX} dearer ones: --json`))

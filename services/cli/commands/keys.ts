@@ -1,7 +1,7 @@
 import type { Scope } from '../../../shared/contracts/access.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { alignRows } from '../print/table.ts'
+import { printTable } from '../print/table.ts'
 import { clean } from '../print/text.ts'
 
 /** `greffier keys create NAME --scopes …`: the key itself is shown this once. */
@@ -25,9 +25,7 @@ export async function listKeys(context: CommandContext): Promise<ExitCode> {
   const { keys } = await (await connect(context)).keys()
   output.value({ keys })
   const rows = keys.map((key) => [key.key_id, clean(key.name), key.revoked_at ? 'revoked' : 'active', key.scopes.join(', ')])
-  const [head, ...lines] = alignRows([['key', 'name', 'state', 'scopes'], ...rows])
-  output.line(output.paint('dim', head ?? ''))
-  for (const line of lines) output.line(line)
+  printTable(output, ['key', 'name', 'state', 'scopes'], rows)
   return EXIT.ok
 }
 

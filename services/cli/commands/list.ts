@@ -1,6 +1,6 @@
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { alignRows } from '../print/table.ts'
+import { printTable } from '../print/table.ts'
 import { bytesText, clean } from '../print/text.ts'
 
 export interface ListOptions {
@@ -23,12 +23,7 @@ export async function list(context: CommandContext, options: ListOptions): Promi
       bytesText(document.bytes),
       document.created_at.slice(0, 19).replace('T', ' '),
     ])
-    const [head, ...lines] = alignRows(
-      [['document', 'status', 'type', 'lang', 'size', 'received (UTC)'], ...rows],
-      ['left', 'left', 'left', 'left', 'right'],
-    )
-    output.line(output.paint('dim', head ?? ''))
-    for (const line of lines) output.line(line)
+    printTable(output, ['document', 'status', 'type', 'lang', 'size', 'received (UTC)'], rows, ['left', 'left', 'left', 'left', 'right'])
   }
   if (page.next_cursor) output.line(output.paint('dim', `more: greffier list --cursor ${clean(page.next_cursor)}`))
   return EXIT.ok

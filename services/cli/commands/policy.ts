@@ -5,7 +5,7 @@ import { type Explained, explain, type Rules } from '../../../shared/policy/expl
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { printTable } from '../print/table.ts'
-import { clean, countText } from '../print/text.ts'
+import { clean, countText, unmetText } from '../print/text.ts'
 
 /** `greffier policy explain`: what the policy says of every processor for one kind of data, and who would be called. */
 export function explainPolicy({ output }: CommandContext, rules: Rules, request: PolicyRequest): ExitCode {
@@ -57,9 +57,7 @@ export async function replayPolicy(context: CommandContext, question: ReplayQues
     clean(group.processor),
     clean(group.region),
     group.rule ?? 'no rule',
-    group.change === 'now_allowed'
-      ? 'every requirement is met'
-      : group.failed.map(({ requirement, found: was }) => `${requirement}: ${clean(was)}`).join('; ') || 'the rule refuses',
+    reasonOf({ allowed: group.change === 'now_allowed', failed: group.failed }),
   ])
   if (rows.length > 0) {
     printTable(output, ['change', 'calls', 'documents', 'processor', 'region', 'rule', 'because'], rows, ['left', 'right', 'right'])
@@ -83,9 +81,8 @@ function printReplayed(output: CommandContext['output'], found: PolicyReplay): v
   output.line(output.paint('dim', `by the register of today, ${day}; --json lists the documents`))
 }
 
-function reasonOf({ allowed, failed }: Explained): string {
-  if (allowed) return 'every requirement is met'
-  return failed.map(({ requirement, found }) => `${requirement}: ${clean(found)}`).join('; ') || 'the rule refuses'
+function reasonOf({ allowed, failed }: Pick<Explained, 'allowed' | 'failed'>): string {
+  return allowed ? 'every requirement is met' : unmetText(failed)
 }
 
 function because(failed: readonly { requirement: string; found: string }[]): string {

@@ -5,7 +5,7 @@ import type { SchemaHead } from '../../../shared/contracts/schemas.ts'
 import { CliError } from '../cli-error.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { alignRows } from '../print/table.ts'
+import { printTable } from '../print/table.ts'
 import { clean } from '../print/text.ts'
 
 /** What the server takes at most. */
@@ -34,9 +34,7 @@ export async function listSchemas(context: CommandContext): Promise<ExitCode> {
   if (list.schemas.length === 0) output.line('No schemas of your own: documents are read by those that ship.')
   else {
     const rows = list.schemas.map((schema) => [clean(schema.name), String(schema.version), schema.document_type ?? '-', schema.created_at])
-    const [head, ...lines] = alignRows([['schema', 'version', 'type', 'since'], ...rows], ['left', 'right'])
-    output.line(output.paint('dim', head ?? ''))
-    for (const line of lines) output.line(line)
+    printTable(output, ['schema', 'version', 'type', 'since'], rows, ['left', 'right'])
   }
   return EXIT.ok
 }

@@ -44,6 +44,11 @@ export function countText(count: number, noun: string): string {
   return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
 }
 
+/** What a rule of the policy asks for and was not met; a rule that lets nothing through asks for nothing. */
+export function unmetText(failed: ReadonlyArray<{ requirement: string; found: string }>): string {
+  return failed.map(({ requirement, found }) => `${requirement}: ${clean(found)}`).join('; ') || 'the rule refuses'
+}
+
 const LANGUAGES = new Intl.DisplayNames('en', { type: 'language' })
 
 /** `de` → `German`. */
