@@ -4,7 +4,7 @@ import { evidenceSchema } from './extraction/evidence-schema.ts'
 import { WINDOW_ORDINALS } from './extraction/lists.ts'
 import type { SchemaNode } from './extraction/schema.ts'
 import { mapAtOnce } from './map-at-once.ts'
-import { chatMethods } from './model-chat.ts'
+import { chatMethods, modelFor } from './model-chat.ts'
 import { readAnswer, readClassification } from './model-output.ts'
 import { ANSWER_SCHEMA, ANSWER_SYSTEM, answerPrompt, CLASSIFY_SCHEMA, CLASSIFY_SYSTEM, EXTRACT_SYSTEM, pagesPrompt } from './prompts.ts'
 import type { ClaimedField, Passage, Provider, Task } from './provider.ts'
@@ -35,12 +35,7 @@ const EXTRACT_LISTS_TOKENS_MAX = 12_288
  * was asked for is asked for once more (repair.ts); all requests of a call are one call to the gateway.
  */
 export function createModelProvider(identity: Pick<Provider, 'processor' | 'region' | 'models'>, wire: Wire): Provider {
-  const modelOf = (task: Task): string => {
-    const model = identity.models[task]
-    if (model === null) throw new AppError('MODEL_REFUSED', `${identity.processor} has no model to ${task}`)
-    return model
-  }
-  const ask = (task: Task, request: Omit<ChatJsonRequest, 'model'>) => wire.chatJson({ model: modelOf(task), ...request })
+  const ask = (task: Task, request: Omit<ChatJsonRequest, 'model'>) => wire.chatJson({ model: modelFor(identity, task), ...request })
   return {
     ...identity,
     languageModel: true,
@@ -87,7 +82,7 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
       }
     },
 
-    embed: (texts, signal) => wire.embeddings({ model: modelOf('embed'), inputs: texts, signal }),
+    embed: (texts, signal) => wire.embeddings({ model: modelFor(identity, 'embed'), inputs: texts, signal }),
 
     async answer(question, passages, signal) {
       const fixed = {

@@ -24,14 +24,14 @@ const TIMEOUT_MS = 120_000
 export function createOllamaProvider(options: OllamaOptions): Provider {
   const { baseUrl, models, region, timeoutMs = TIMEOUT_MS, ...wiring } = options
   for (const model of configuredModels(models, TASKS)) assertLocal(model)
-  const dialect = { cacheKey: false, streamOptions: true, unknownModel: (model: string) => `ollama has no ${model}: ${pull(model)}` }
+  const dialect = { cacheKey: false, streamOptions: true, unknownModel: notPulled }
   const wire = createWire({ ...wiring, baseUrls: [baseUrl], apiKey: null, timeoutMs, dialect })
   return {
     ...createModelProvider({ processor: 'ollama', region, models }, wire),
     missing: async (signal, tasks = TASKS) => {
       const served = (await wire.models(signal)).flatMap((replica) => replica.models.map(tagged))
       const missing = configuredModels(models, tasks).filter((model) => !served.includes(tagged(model)))
-      return missing.map((model) => `ollama has no ${model}: ${pull(model)}`)
+      return missing.map(notPulled)
     },
   }
 }
@@ -49,6 +49,6 @@ function tagged(model: string): string {
   return model.includes(':') ? model : `${model}:latest`
 }
 
-function pull(model: string): string {
-  return `run \`ollama pull ${model}\``
+function notPulled(model: string): string {
+  return `ollama has no ${model}: run \`ollama pull ${model}\``
 }

@@ -11,7 +11,7 @@ export interface WireChat extends Omit<ChatRequest, 'task'> {
 }
 
 /** No answer that we ask for calls as many; it keeps a server from filling the memory by their numbers. */
-const TOOL_CALLS_MAX = 128
+export const TOOL_CALLS_MAX = 128
 
 /** The body of `POST /chat/completions`, as far as all servers understand it alike. */
 export function chatBody(request: WireChat, sendsCacheKey: boolean) {
@@ -88,7 +88,7 @@ export const Content = z
   .nullish()
 
 /** OpenAI sends a text, Mistral's schema allows the object itself. */
-const Arguments = z.union([z.string(), z.record(z.string(), z.unknown())])
+export const Arguments = z.union([z.string(), z.record(z.string(), z.unknown())])
 
 const ChatResponse = z.object({
   ...Stated,

@@ -1,18 +1,17 @@
 import { z } from 'zod'
 import { AppError } from '../contracts/errors.ts'
 import type { ChatDelta, ToolCall } from './chat.ts'
-import { assertFinished, Content, toolCall } from './wire-chat.ts'
+import { Arguments, assertFinished, Content, TOOL_CALLS_MAX, toolCall } from './wire-chat.ts'
 import { invalid } from './wire-error.ts'
 import { factsOf, Stated, Usage } from './wire-facts.ts'
 
 /** No text of ours has such a gap; a model in JSON mode that has lost its thread fills its answer with it. Characters. */
 const WHITE_SPACE_MAX = 1_024
-const TOOL_CALLS_MAX = 128
 
 const ToolPiece = z.object({
   index: z.int().min(0).nullish(),
   id: z.string().nullish(),
-  function: z.object({ name: z.string().nullish(), arguments: z.union([z.string(), z.record(z.string(), z.unknown())]).nullish() }),
+  function: z.object({ name: z.string().nullish(), arguments: Arguments.nullish() }),
 })
 
 const Chunk = z.object({
