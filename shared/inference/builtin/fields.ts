@@ -19,6 +19,11 @@ export function toFields(pages: readonly ReadPage[], found: FoundFields): Record
   return fields
 }
 
+/** What stands in a span is the value. */
+export function asPrinted(page: ReadPage, span: Span, status: FoundField['status']): FoundField {
+  return { value: page.text.slice(span.start, span.end), status, spans: [span] }
+}
+
 /** An identifier whose checksum fails stands in the page all the same: it is kept, and says so. */
 export function checked(found: { value: string; valid: boolean; span: Span } | null | undefined): FoundField | null {
   return found ? { value: found.value, status: found.valid ? 'verified' : 'conflicting', spans: [found.span] } : null

@@ -2,12 +2,12 @@ import type { GENERAL_FIELDS } from '../../contracts/extraction.ts'
 import { findAmounts } from './amounts.ts'
 import { type DateOrder, type FoundDate, findDates } from './dates.ts'
 import { findTitle } from './document-type.ts'
-import { checked, type FoundField } from './fields.ts'
+import { asPrinted, checked, type FoundField } from './fields.ts'
 import { findGeneralParties } from './general-parties.ts'
 import { GENERAL_LABELS, type GeneralLabel } from './general-vocabulary.ts'
 import { type FoundIdentifier, findEmails, findIbans, findLocalPhone, findPhones } from './identifiers.ts'
 import { indexLabels, type Labels, valuesOf } from './labels.ts'
-import { indexByLine, type LineIndex } from './line-index.ts'
+import { indexByLine, type LineIndex, spanStart } from './line-index.ts'
 import { findNoticePeriod } from './notice-period.ts'
 import { compilePhrases } from './phrases.ts'
 import { lineAt, type ReadPage, type Span } from './reading.ts'
@@ -21,7 +21,7 @@ type GeneralFields = Record<(typeof GENERAL_FIELDS)[number], FoundField | null>
  */
 export function findGeneralFields(pages: readonly ReadPage[], language: string | null, order: DateOrder | null): GeneralFields {
   const labels = indexLabels(pages, LABELS)
-  const dates = indexByLine(pages, (page) => findDates(page, order), startOf)
+  const dates = indexByLine(pages, (page) => findDates(page, order), spanStart)
   const [party1, party2] = findGeneralParties(pages, labels)
   return {
     title: title(pages, labels),
@@ -40,10 +40,6 @@ export function findGeneralFields(pages: readonly ReadPage[], language: string |
 
 type Dates = LineIndex<FoundDate>
 
-function startOf(found: { span: Span }): number {
-  return found.span.start
-}
-
 const LABELS = compilePhrases<GeneralLabel>(Object.entries(GENERAL_LABELS) as [GeneralLabel, readonly string[]][])
 
 const TITLE_LENGTH_MAX = 160
@@ -53,11 +49,11 @@ function title(pages: readonly ReadPage[], labels: Labels<GeneralLabel>): FoundF
   const page = pages[0]
   if (!page) return null
   const told = subject(page, labels) ?? heading(page) ?? findTitle(page)
-  if (told) return named(page, told, 'verified')
+  if (told) return asPrinted(page, told, 'verified')
   const short = page.lines
     .slice(0, 5)
     .find((line) => line.text.length <= 80 && /\p{L}{3}/u.test(line.text) && !/[.,;:]$|@|\d{5}/.test(line.text))
-  return short ? named(page, { page: page.number, start: short.start, end: short.end }, 'unverified') : null
+  return short ? asPrinted(page, { page: page.number, start: short.start, end: short.end }, 'unverified') : null
 }
 
 function subject(page: ReadPage, labels: Labels<GeneralLabel>): Span | null {
@@ -170,7 +166,7 @@ function first(pages: readonly ReadPage[], find: (page: ReadPage) => FoundIdenti
 
 /** Only amounts with a currency beside them: after a label such as "salary" or "rent"; else the first one, `unverified`. */
 function amount(pages: readonly ReadPage[], labels: Labels<GeneralLabel>, language: string | null): FoundField | null {
-  const amounts = indexByLine(pages, (page) => findAmounts(page, language).filter((found) => found.currency), startOf)
+  const amounts = indexByLine(pages, (page) => findAmounts(page, language).filter((found) => found.currency), spanStart)
   for (const label of labels.all) {
     const found = label.kind === 'amount' ? valuesOf(labels, label, amounts)[0] : undefined
     if (found) return { value: found.value.decimal, status: 'verified', spans: [found.value.span] }
@@ -190,8 +186,4 @@ function deadline(labels: Labels<GeneralLabel>, dates: Dates, kind: GeneralLabel
     if (date) return dateField(date, true)
   }
   return null
-}
-
-function named(page: ReadPage, span: Span, status: FoundField['status']): FoundField {
-  return { value: page.text.slice(span.start, span.end), status, spans: [span] }
 }

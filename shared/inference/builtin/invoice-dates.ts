@@ -2,7 +2,7 @@ import { addDays, type FoundDate } from './dates.ts'
 import type { FoundField } from './fields.ts'
 import type { InvoiceLabel } from './invoice-vocabulary.ts'
 import { type Label, type Labels, valuesOf } from './labels.ts'
-import { indexByLine, type LineIndex } from './line-index.ts'
+import { indexByLine, type LineIndex, spanStart } from './line-index.ts'
 import { findPaymentTerms, type PaymentTerm } from './payment-terms.ts'
 import { lineAt, type ReadPage } from './reading.ts'
 
@@ -86,7 +86,7 @@ function dueDate(
   dates: LineIndex<FoundDate>,
   issued: TrustedDate | null,
 ): FoundField | null {
-  const terms = indexByLine(pages, findPaymentTerms, (term) => term.span.start)
+  const terms = indexByLine(pages, findPaymentTerms, spanStart)
   const printed = dateBy(labels, dates, (label) => label.kind === 'due_date') ?? dateAfterTerm(pages, terms, dates)
   if (printed) {
     const field = dateField({ date: printed, told: true })

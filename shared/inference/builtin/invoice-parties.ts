@@ -1,5 +1,5 @@
 import { type Company, findCompanies } from './companies.ts'
-import type { FoundField } from './fields.ts'
+import { asPrinted, type FoundField } from './fields.ts'
 import type { InvoiceLabel } from './invoice-vocabulary.ts'
 import type { Labels } from './labels.ts'
 import { findSections, type Section, sectionAt } from './party-sections.ts'
@@ -45,7 +45,7 @@ const NAME_WORDS: ReadonlySet<InvoiceLabel> = new Set(['seller', 'buyer', 'numbe
 function labelledName(sections: readonly Section[], labels: Labels<InvoiceLabel>, kind: Section['kind']): FoundField | null {
   for (const section of sections.filter((candidate) => candidate.kind === kind)) {
     const span = besideLabel(section, labels) ?? afterNameLabel(section, labels) ?? firstPlainLine(section, labels)
-    if (span) return named(section.label.page, span, 'verified')
+    if (span) return asPrinted(section.label.page, span, 'verified')
   }
   return null
 }
@@ -108,7 +108,7 @@ function letterhead(
     }
   }
   const [best] = [...scores.values()].sort((a, b) => b.score - a.score)
-  return best && best.score >= SELLER_SCORE_MIN ? named(best.page, best.company.span, 'verified') : null
+  return best && best.score >= SELLER_SCORE_MIN ? asPrinted(best.page, best.company.span, 'verified') : null
 }
 
 const SENDER_LABELS: ReadonlySet<InvoiceLabel> = new Set(['vat_id', 'vat_id_it', 'vat_id_es', 'vat_id_gb', 'iban'])
@@ -163,7 +163,7 @@ function addressee(
     const sellers = seller !== null && names.some((index) => page.lines[index]?.text.includes(seller.value))
     if (sellers || section === 'delivery' || section === 'seller') continue
     const name = names.map((index) => wholeLineName(labels, page, index)).find((span) => span !== null)
-    if (name) return named(page, name, 'unverified')
+    if (name) return asPrinted(page, name, 'unverified')
   }
   return null
 }
@@ -173,8 +173,4 @@ function wholeLineName(labels: Labels<InvoiceLabel>, page: ReadPage, at: number)
   if (!line || /[\d@:]/.test(line.text) || line.text.split(' ').length > 6) return null
   const name = nameIn(labels, page, at, line.start)
   return name?.end === line.end ? name : null
-}
-
-function named(page: ReadPage, span: Span, status: FoundField['status']): FoundField {
-  return { value: page.text.slice(span.start, span.end), status, spans: [span] }
 }

@@ -9,7 +9,7 @@ import { findParties, type Parties } from './invoice-parties.ts'
 import { findTotals } from './invoice-totals.ts'
 import { INVOICE_LABELS, type InvoiceLabel } from './invoice-vocabulary.ts'
 import { indexLabels, type Label, type Labels, valuesOf } from './labels.ts'
-import { indexByLine, type LineIndex } from './line-index.ts'
+import { indexByLine, type LineIndex, spanStart } from './line-index.ts'
 import { sectionAt } from './party-sections.ts'
 import { compilePhrases } from './phrases.ts'
 import { lineAt, type ReadPage, type Span } from './reading.ts'
@@ -20,8 +20,8 @@ type InvoiceFields = Record<(typeof INVOICE_FIELDS)[number], FoundField | null>
 /** The fields of an invoice or credit note, each with where it is printed; null for what is not there. */
 export function findInvoiceFields(pages: readonly ReadPage[], language: string | null, order: DateOrder | null): InvoiceFields {
   const labels = indexLabels(pages, LABELS)
-  const dates = indexByLine(pages, (page) => findDates(page, order), startOf)
-  const amounts = indexByLine(pages, (page) => findAmounts(page, language), startOf)
+  const dates = indexByLine(pages, (page) => findDates(page, order), spanStart)
+  const amounts = indexByLine(pages, (page) => findAmounts(page, language), spanStart)
   const parties = findParties(pages, labels)
   const totals = findTotals(pages, labels, amounts)
   const vatIds = assignVatIds(pages, labels, parties)
@@ -35,7 +35,7 @@ export function findInvoiceFields(pages: readonly ReadPage[], language: string |
     buyer_name: parties.buyer,
     buyer_vat_id: vatIds.buyer,
     iban: iban(pages, labels),
-    currency: currency(indexByLine(pages, findCurrencies, startOf), labels, totals.amounts),
+    currency: currency(indexByLine(pages, findCurrencies, spanStart), labels, totals.amounts),
     total_net: totals.net,
     total_tax: totals.tax,
     total_gross: totals.gross,
@@ -43,10 +43,6 @@ export function findInvoiceFields(pages: readonly ReadPage[], language: string |
 }
 
 const LABELS = compilePhrases<InvoiceLabel>(Object.entries(INVOICE_LABELS) as [InvoiceLabel, readonly string[]][])
-
-function startOf(found: { span: Span }): number {
-  return found.span.start
-}
 
 /** The first valid one; one that fails its checksum only beside a label, where it is no other number. */
 function iban(pages: readonly ReadPage[], labels: Labels<InvoiceLabel>): FoundField | null {

@@ -1,9 +1,14 @@
-import { lineAt, type ReadPage } from './reading.ts'
+import { lineAt, type ReadPage, type Span } from './reading.ts'
 
 /** Things found in a document, in order, and by the line that they begin on: rules ask what is near, and must not search everything each time. */
 export interface LineIndex<V> {
   all: readonly V[]
   onLine(page: ReadPage, line: number): readonly V[]
+}
+
+/** Where most things begin, for `indexByLine`. */
+export function spanStart({ span }: { span: Span }): number {
+  return span.start
 }
 
 /** `startOf` gives a thing's offset in its page's text. */
