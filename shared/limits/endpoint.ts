@@ -6,7 +6,7 @@ import type { Lease, Report } from './port.ts'
 import { allot, Holder, type Holders } from './shares.ts'
 
 /** A killed process's share is free after this time; a process that is late by five exchanges keeps its own. */
-export const LEASE_MS = 3_000
+const LEASE_MS = 3_000
 /** As with the other wait times of HTTP: who asks for more has no plan to come back soon. */
 const RETRY_AFTER_MS_MAX = 3_600_000
 /** Processes that share an endpoint. Each is some 120 bytes of a state that is written twice a second by each. */

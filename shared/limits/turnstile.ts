@@ -16,7 +16,7 @@ export interface Pass {
 }
 
 /** Above this nobody waits in line: the caller is told when to come back. */
-export const PAUSE_WAITED_MS_MAX = 10_000
+const PAUSE_WAITED_MS_MAX = 10_000
 /** Calls that wait in one process for one endpoint. */
 const WAITING_MAX = 10_000
 /** Well within the time of a stage (JOBS): a wait that ends so costs a stage nothing, and one that its timeout ends counts as a start. */

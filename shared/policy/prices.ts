@@ -134,7 +134,7 @@ export function costOf(list: PriceList, call: PricedCall): Cost | null {
 }
 
 /** The entry by which a model is priced. */
-export function priceOf({ prices }: PriceList, processor: string, model: string): Price | undefined {
+function priceOf({ prices }: PriceList, processor: string, model: string): Price | undefined {
   return prices.find((price) => price.processor === processor && price.models.some((name) => fits(name, model)))
 }
 

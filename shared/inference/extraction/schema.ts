@@ -9,7 +9,7 @@ import { compileValidator, type Validate } from './validator.ts'
 export const SCHEMA_DEPTH_MAX = 6
 export const SCHEMA_LEAVES_MAX = 200
 export const SCHEMA_BYTES_MAX = 64 * 1024
-export const SCHEMA_LISTS_MAX = 2
+const SCHEMA_LISTS_MAX = 2
 const PROBLEMS_MAX = 50
 
 /** Names stand in paths, in the clear. */
