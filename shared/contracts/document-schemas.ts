@@ -51,7 +51,7 @@ const INVOICE = {
   ),
 }
 
-/** Schema and, later, checks of each type; the type `other` and those without fields of their own have the general ones. */
+/** The schema of each type; the type `other` and those without fields of their own have the general fields. */
 export const DOCUMENT_SCHEMAS = {
   invoice: z.strictObject(INVOICE),
   credit_note: z.strictObject({ ...INVOICE, invoice_reference: text('number of the invoice that it corrects') }),

@@ -53,7 +53,7 @@ export type FieldCheck = z.infer<typeof FieldCheck>
 
 /**
  * `verified`: the quote stands in the page and every check on the value passed. `unverified`: no quote was found, or a check had no answer.
- * `conflicting`: a checksum fails or two places disagree.
+ * `conflicting`: a checksum fails, two places disagree, or sums or the order of days do not fit together.
  */
 export const Field = z.strictObject({
   value: z.string(),

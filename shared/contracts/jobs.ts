@@ -1,8 +1,17 @@
 import { z } from 'zod'
 
+/** Ids and a revision, never content. */
+const StageJob = z.strictObject({
+  v: z.literal(1),
+  tenant_id: z.uuid(),
+  document_id: z.uuid(),
+  revision: z.int().min(1),
+})
+export type StageJob = z.infer<typeof StageJob>
+
 /**
  * THE PIPELINE AS ONE TABLE. A document travels extract → enrich → index → done; erase runs beside it.
- * A job carries ids and a revision, never content. PostgreSQL decides what is due; a queue only says when.
+ * PostgreSQL decides what is due; a queue only says when.
  *
  * attempts     starts of one stage of one revision before it fails for good (counted in PostgreSQL, so a lost queue does not reset it);
  *              an erasure is never given up: a store that is away for a week is emptied when it is back
@@ -12,14 +21,6 @@ import { z } from 'zod'
  * waits        most of a start is waiting for a model: after a crash such starts need not run one by one
  * next         the stage that follows, or null
  */
-const StageJob = z.strictObject({
-  v: z.literal(1),
-  tenant_id: z.uuid(),
-  document_id: z.uuid(),
-  revision: z.int().min(1),
-})
-export type StageJob = z.infer<typeof StageJob>
-
 export const JOBS = {
   extract: { payload: StageJob, attempts: 4, backoffMs: 1_000, timeoutMs: 120_000, concurrency: 2, waits: false, next: 'enrich' },
   enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 160, waits: true, next: 'index' },
