@@ -3,7 +3,7 @@ import type { DocumentType, Page } from '../../../shared/contracts/extraction.ts
 import { type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { countCharacters, type RevisionKey, readPages, replaceFields } from '../../../shared/database/content.ts'
 import type { DocumentRow } from '../../../shared/database/documents.ts'
-import { findSensitive } from '../../../shared/inference/builtin/sensitive.ts'
+import { findSensitiveInAll } from '../../../shared/inference/builtin/sensitive.ts'
 import { judgeClaims } from '../../../shared/inference/extraction/judge.ts'
 import type { ExtractionSchema } from '../../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
@@ -81,7 +81,7 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
   const declared: CallSubject = subjectOf(run)
   const { document, signal } = run
   const tenantId = run.key.tenant_id
-  const found = findSensitive(pages)
+  const found = await findSensitiveInAll(pages, signal)
   const asFound = { ...declared, ...raise(declared, found.data_classes), data_categories: found.data_categories }
   const tokens = estimateTokens(pages.map((page) => page.text))
   const call = { tenant_id: tenantId, step: 'enrich', tokens, signal }

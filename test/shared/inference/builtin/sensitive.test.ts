@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readSamples } from '../../../../samples/read.ts'
-import { findSensitive } from '../../../../shared/inference/builtin/sensitive.ts'
+import { findSensitive, findSensitiveInAll } from '../../../../shared/inference/builtin/sensitive.ts'
 import { pagesOf } from './pages.ts'
 
 const classes = (text: string) => findSensitive(pagesOf(text)).data_classes
@@ -41,4 +41,15 @@ test('of the sample documents only the rules on leave, which speak of illness in
     return found.includes('special')
   })
   expect(taken.map(({ file }) => file)).toEqual(['urlaubsregelung.md'])
+})
+
+test('whoever shows all of a text to somebody hears of what stands anywhere in it, however long it is', async () => {
+  const { signal } = new AbortController()
+  const filler = 'Wort '.repeat(100_000)
+  const [long] = pagesOf(`${filler}Schwerbehinderung, HIV-positiv`)
+  const pages = [...pagesOf(filler), ...(long ? [long] : [])]
+  expect(findSensitive(pages).data_classes).toEqual([])
+  expect((await findSensitiveInAll(pages, signal)).data_classes).toContain('special')
+  const atACut = pagesOf(`${'x '.repeat(99_997)}HIV-positiv ${filler}`)
+  expect((await findSensitiveInAll(atACut, signal)).data_classes).toContain('special')
 })
