@@ -102,6 +102,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
         }
         const result = await show(options, context, { provider, decision, draft }, run)
         if (result !== 'unmaskable') return { ...result, provider: identityOf(provider) }
+        refused.push(draft)
       }
       const { sentences } = explainRefusal(refused, options, context.step)
       throw new AppError('POLICY_REFUSED', sentences.join(' '), { extra: { sentences } })
@@ -150,20 +151,21 @@ async function show<T>(
   } catch (error) {
     const code = errorCode(error)
     const unmaskable = code === 'POLICY_REFUSED'
-    // An answer that was no good has been paid for: how much it was, nobody said, so what was reserved stays.
-    if (code !== 'MODEL_OUTPUT_INVALID') await reservation.release()
+    // Before the budget is asked for anything: a store of budgets that does not answer must not leave the intent open.
     await close({
       ai_generated: false,
       phase: unmaskable ? 'refused' : 'completed',
       result: unmaskable ? null : 'failed',
       error_code: code,
     })
+    // An answer that was no good has been paid for, and so may be one that nobody waited for: how much it was, nobody said, so what was reserved stays.
+    if (code !== 'MODEL_OUTPUT_INVALID' && !context.signal.aborted) await reservation.release()
     if (unmaskable) return 'unmaskable'
     throw error
   }
   const cost = costOf(options.prices, { ...pricedCall(provider, context.task, result.facts), duration_ms: performance.now() - startedAt })
-  await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
   await close({ ...describeAnswer(draft, result.facts, cost), phase: 'completed', result: 'ok' })
+  await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
   return result
 }
 

@@ -2,7 +2,7 @@ import type { Page } from '../../shared/contracts/extraction.ts'
 import type { Database } from '../../shared/database/connection.ts'
 import { createGateway, type ModelGateway, mapTasks } from '../../shared/inference/gateway.ts'
 import type { ClaimedField, Provider } from '../../shared/inference/provider.ts'
-import { UNLIMITED } from '../../shared/limits/day-budget.ts'
+import { type DayBudget, UNLIMITED } from '../../shared/limits/day-budget.ts'
 import { Policy } from '../../shared/policy/policy.ts'
 import { PriceList } from '../../shared/policy/prices.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
@@ -45,7 +45,12 @@ export const REGISTER_HASH = 'hash of the register'
 export const POLICY_HASH = 'hash of the policy'
 
 /** Public data may go outside, personal data stays inside, special data goes nowhere. */
-export function testGateway(database: Database, providers: readonly Provider[], prices: PriceList = PRICES): ModelGateway {
+export function testGateway(
+  database: Database,
+  providers: readonly Provider[],
+  prices: PriceList = PRICES,
+  budget: DayBudget = UNLIMITED,
+): ModelGateway {
   const policy = Policy.parse({
     name: 'test',
     version: 1,
@@ -63,7 +68,7 @@ export function testGateway(database: Database, providers: readonly Provider[], 
     policyHash: POLICY_HASH,
     prices,
     declarations: {},
-    budget: UNLIMITED,
+    budget,
   })
 }
 

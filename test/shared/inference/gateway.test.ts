@@ -8,7 +8,8 @@ import { readRecord } from '../../../shared/database/events.ts'
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import type { Provider, Task } from '../../../shared/inference/provider.ts'
-import { fakeProvider, POLICY_HASH, REGISTER_HASH, testGateway } from '../../support/providers.ts'
+import type { DayBudget } from '../../../shared/limits/day-budget.ts'
+import { fakeProvider, POLICY_HASH, PRICES, REGISTER_HASH, testGateway } from '../../support/providers.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const NO_TEXT = { tokens: 0, language: null }
@@ -190,6 +191,48 @@ describe('a provider that fails', () => {
   test('is not replaced by the next: the data has been shown, and a second recipient is the caller’s to decide', async () => {
     const failing = fakeProvider('outside', { extract: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
     await expect(enrich([failing, uncallable('inside')], [subjectOf(['none'])])).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
+  })
+})
+
+test('a call that could not be masked is named as the reason, and not that nobody was configured', async () => {
+  const failing = fakeProvider('outside', { extract: () => Promise.reject(new AppError('POLICY_REFUSED', 'still found')) })
+  await expect(enrich([failing], [subjectOf(['none'])])).rejects.toMatchObject({
+    detail: expect.stringContaining('only with personal data masked'),
+  })
+})
+
+describe('the budget of a call', () => {
+  const held = (settle: (how: string) => Promise<void>): DayBudget => ({
+    reserve: async () => ({ settle: () => settle('settled'), release: () => settle('released') }),
+  })
+
+  test.each([
+    ['answered', {}],
+    ['failed', { extract: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) }],
+  ] as const)('leaves no intent open when its store is away after a call that %s', async (_how, overrides) => {
+    const budget = held(() => Promise.reject(new Error('the store of budgets is away')))
+    const subject = subjectOf(['none'])
+    const gateway = testGateway(bench.database, [fakeProvider('outside', overrides)], PRICES, budget)
+    await expect(call(gateway, [subject], 'extract')).rejects.toThrow()
+    expect((await record(subject)).map(({ phase }) => phase)).toEqual(['intent', 'completed'])
+    expect(await openIntents()).toBe(0)
+  })
+
+  test('stays held for an answer that the caller did not wait for: the provider may have made it', async () => {
+    const ended: string[] = []
+    const budget = held(async (how) => void ended.push(how))
+    const stopping = new AbortController()
+    const waiting = fakeProvider('outside', {
+      extract: async () => {
+        stopping.abort()
+        throw new AppError('MODEL_UNAVAILABLE', 'stopped by the caller')
+      },
+    })
+    const gateway = testGateway(bench.database, [waiting], PRICES, budget)
+    const context = { tenant_id: bench.tenantId, task: 'extract', step: 'extract', ...NO_TEXT, signal: stopping.signal } as const
+    const left = gateway.call({ ...context, subjects: [subjectOf(['none'])] }, (provider, signal) => provider.extract([], REQUEST, signal))
+    await expect(left).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
+    expect(ended).toEqual([])
   })
 })
 
