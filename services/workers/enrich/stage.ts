@@ -1,15 +1,16 @@
 import type { Classification } from '../../../shared/contracts/classification.ts'
 import type { DocumentType, Page } from '../../../shared/contracts/extraction.ts'
-import { type Tx, withTenant } from '../../../shared/database/connection.ts'
+import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { countCharacters, type RevisionKey, readPages, replaceFields } from '../../../shared/database/content.ts'
 import type { DocumentRow } from '../../../shared/database/documents.ts'
+import { assertCurrent } from '../../../shared/database/stages.ts'
 import { findSensitiveInAll } from '../../../shared/inference/builtin/sensitive.ts'
 import { judgeClaims } from '../../../shared/inference/extraction/judge.ts'
 import type { ExtractionSchema } from '../../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import { estimateTokens } from '../../../shared/inference/token-estimate.ts'
-import { raise } from '../../../shared/policy/raise.ts'
+import { type Classed, raise } from '../../../shared/policy/raise.ts'
 import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
 import type { TextRoom } from '../text-room.ts'
@@ -83,6 +84,7 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
   const tenantId = run.key.tenant_id
   const found = await findSensitiveInAll(pages, signal)
   const asFound = { ...declared, ...raise(declared, found.data_classes), data_categories: found.data_categories }
+  await keepRaised(database, run, declared, asFound)
   const tokens = estimateTokens(pages.map((page) => page.text))
   const call = { tenant_id: tenantId, step: 'enrich', tokens, signal }
 
@@ -97,6 +99,8 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
     subject_categories: kind.subject_categories,
   }
 
+  await keepRaised(database, run, asFound, subject)
+
   const { language } = kind
   const own = await withTenant(database, tenantId, (tx) => ownSchemas.find(tx, document, kind.type))
   const schema = own ?? schemaFor(kind.type)
@@ -106,4 +110,22 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
   )
   const fields = judgeClaims(extracted.value.claims, { pages, schema, language, byRules: !extracted.provider.languageModel })
   return { kind: known, subject, own, fields, pagesRead: extracted.value.pagesRead }
+}
+
+/** At once, whatever becomes of this start: an earlier revision of the same bytes may be live, and questions are answered from it meanwhile. */
+async function keepRaised(
+  database: Database,
+  { key, epoch }: StageRun,
+  before: Classed,
+  { sensitivity, data_classes }: Classed,
+): Promise<void> {
+  if (sensitivity === before.sensitivity && data_classes.length === before.data_classes.length) return
+  await withTenant(database, key.tenant_id, async (tx) => {
+    await assertCurrent(tx, { ...key, stage: 'enrich' }, epoch)
+    await tx
+      .updateTable('documents')
+      .set({ sensitivity, data_classes: [...data_classes] })
+      .where('id', '=', key.document_id)
+      .execute()
+  })
 }

@@ -10,6 +10,7 @@ import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
 import { createTextRoom } from '../../../services/workers/text-room.ts'
+import type { DataClass } from '../../../shared/contracts/document.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import { JOBS, type Stage } from '../../../shared/contracts/jobs.ts'
@@ -43,6 +44,8 @@ let queue: HandQueue
 let passing: (point: Point) => Promise<void>
 /** What the model reads; the first word as the title unless a test says otherwise. */
 let reading: ReturnType<typeof fakeProvider>['extract'] | undefined
+/** What the model says that the document holds. */
+let classes: DataClass[]
 
 beforeAll(async () => {
   bench = await openWorkbench()
@@ -56,6 +59,7 @@ afterAll(async () => {
 beforeEach(() => {
   passing = async () => undefined
   reading = undefined
+  classes = []
 })
 
 test('redelivering each stage’s job leaves the same rows, the same points and one completed event per stage', async () => {
@@ -187,6 +191,21 @@ test('a document that no provider may see ends as refused, with the gateway’s 
     ['enrich', 'refused', 'refused'],
     ['enrich', 'refused', 'refused'],
     ['enrich', 'refused', undefined],
+  ])
+})
+
+test('a class that a model finds holds for what is live of the document, also when the revision in which it was found is refused', async () => {
+  const key = await bench.upload({ text: TEXT })
+  for (const stage of PIPELINE) await queue.deliver(stage, key)
+  const next = { ...key, revision: await bench.tenant((tx) => addRevision(tx, bench.tenantId, key.document_id, 'reprocess')) }
+  classes = ['special']
+  await queue.deliver('extract', next)
+  await queue.deliver('enrich', next)
+  const rows = await bench.query('SELECT status, live_revision, sensitivity, data_classes FROM greffier.documents WHERE id = $1', [
+    key.document_id,
+  ])
+  expect(rows).toEqual([
+    { status: 'refused', live_revision: 1, sensitivity: 'confidential', data_classes: expect.arrayContaining(['special']) },
   ])
 })
 
@@ -365,6 +384,10 @@ function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHI
   const model = (processor: 'inside' | 'outside') => {
     const fake = fakeProvider(processor)
     return fakeProvider(processor, {
+      classify: async (pages, signal) => {
+        const { value, facts } = await fake.classify(pages, signal)
+        return { value: { ...value, data_classes: classes }, facts }
+      },
       extract: async (pages, request, signal) => {
         await passing('model')
         return (reading ?? fake.extract)(pages, request, signal)
