@@ -1,6 +1,8 @@
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
+import { MaskKind } from '../../../shared/contracts/masking.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
+import { findPersonalData } from '../../../shared/masking/find.ts'
 
 /** About 200 words: long enough to hold an answer with its context, short enough that a quote from it is precise. */
 const CHUNK_CHARACTERS = 1_200
@@ -8,6 +10,9 @@ const CHUNK_CHARACTERS = 1_200
 const CHUNK_FILL_MIN = 0.5
 /** Repeated at the start of the next chunk, so that a sentence on a border stands whole in one of them. */
 const OVERLAP_CHARACTERS = 150
+/** Looked at on either side of a border: longer than any value by its form. */
+const VALUE_CHARACTERS = 120
+const VALUE_KINDS = MaskKind.options
 /** Tried in order: paragraph, line, sentence, word. */
 const BORDERS = [/\n\s*\n/g, /\n/g, /[.!?…][)"'»”]?\s/g, /\s/g] as const
 
@@ -26,10 +31,10 @@ export function chunkPages(documentId: string, revision: number, pages: readonly
 function* cut(text: string): Generator<{ start: number; end: number }> {
   let start = skipSpace(text, 0)
   while (start < text.length) {
-    const end = chunkEnd(text, start)
+    const end = beforeValue(text, chunkEnd(text, start), start + Math.floor(CHUNK_CHARACTERS * CHUNK_FILL_MIN))
     yield { start, end: trimEnd(text, start, end) }
     if (end >= text.length) return
-    start = skipSpace(text, nextStart(text, start, end))
+    start = skipSpace(text, beforeValue(text, nextStart(text, start, end), start + 1))
   }
 }
 
@@ -51,6 +56,17 @@ function nextStart(text: string, start: number, end: number): number {
   const border = text.slice(back, end).search(/[.!?…\n]\s*\S/)
   if (border < 0) return end
   return back + border + 1
+}
+
+/** Where a value that rules would mask stands across a border, the border moves in front of it: half of an IBAN is recognised by nobody, and would be sent. */
+function beforeValue(text: string, border: number, earliest: number): number {
+  if (border >= text.length) return border
+  const from = Math.max(0, border - VALUE_CHARACTERS)
+  const options = { kinds: VALUE_KINDS, language: null }
+  const cut = findPersonalData(text.slice(from, border + VALUE_CHARACTERS), options).find(
+    ({ start, end }) => from + start < border && border < from + end,
+  )
+  return cut && from + cut.start >= earliest ? from + cut.start : border
 }
 
 function skipSpace(text: string, from: number): number {
