@@ -31,7 +31,7 @@ export async function findSensitiveInAll(pages: readonly Page[], signal: AbortSi
   for (const page of pages) {
     for (let start = 0; start < page.text.length; start += PIECE_LENGTH - PIECE_OVERLAP) {
       signal.throwIfAborted()
-      const piece = { ...page, text: page.text.slice(start, start + PIECE_LENGTH) }
+      const piece: Page = { number: page.number, method: 'plain', text: page.text.slice(start, start + PIECE_LENGTH), reason: null }
       for (const category of look(readPages([piece]), told, hints)) identifiers.add(category)
       sinceTurn += piece.text.length
       if (sinceTurn < PIECE_LENGTH) continue
