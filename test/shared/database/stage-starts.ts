@@ -43,6 +43,9 @@ export function watchTransactions(database: Database): { watched: Database; quie
   return { watched: { transaction } as unknown as Database, quiet }
 }
 
+/** A handler that is told nothing of its end does the most that a late one can do. */
+const NEVER = new AbortController().signal
+
 let lastTimeout = new AbortController()
 
 /** From here on a stage's time is over when a test says so. Returns what gives the clock back. */
@@ -79,7 +82,7 @@ export function takeReins(): Reins {
     hold: (handler) => async (run) => {
       try {
         await pause('begun')
-        const result = await handler(run)
+        const result = await handler({ ...run, signal: NEVER })
         await pause('worked')
         const write: typeof result.write = async (tx) => {
           await result.write(tx)
