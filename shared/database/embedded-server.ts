@@ -119,6 +119,9 @@ function exitOf(child: ChildProcess): Promise<Exit> {
   })
 }
 
+/** Nothing outlives a power cut, and several tests at once may each start every service. */
+const FOR_TESTS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: 300 }
+
 function settings(options: StartOptions, port: number): string[] {
   const values: Record<string, string | number> = {
     listen_addresses: '127.0.0.1',
@@ -138,7 +141,7 @@ function settings(options: StartOptions, port: number): string[] {
     log_checkpoints: 'off',
     log_parameter_max_length: 0,
     log_parameter_max_length_on_error: 0,
-    ...(options.durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(options.durable ? {} : FOR_TESTS),
   }
   return ['-D', options.cluster.folder, ...Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
 }

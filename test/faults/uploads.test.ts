@@ -65,7 +65,7 @@ async function takenOnce(services: ServiceProcesses, ingests: readonly [ServiceP
     ),
   )
   const id = answers[0]?.accepted.document_id ?? ''
-  const outcomes = answers.map(({ status, accepted }) => `${status} ${accepted.outcome} ${accepted.document_id}`).sort()
+  const outcomes = answers.map(({ status, code, accepted }) => `${status} ${code ?? accepted.outcome} ${accepted.document_id}`).sort()
   const others = Array.from({ length: AT_ONCE - 1 }, () => (keys === 'one key' ? `202 new ${id}` : `202 returned ${id}`))
   expect(outcomes, keys).toEqual([keys === 'one key' ? `202 new ${id}` : `202 created ${id}`, ...others])
   return id
