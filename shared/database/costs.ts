@@ -18,7 +18,7 @@ type Sums = Omit<CostReport['groups'][number], 'key'>
 type SumRow = Record<keyof Sums, string | null>
 
 /**
- * Sums what completed model calls cost: one event closes each call. Reads the record of the tenant, of one document where one is named. Cut by document, a
+ * Sums what completed model calls cost, and those that failed after some of their requests were answered: one event closes each call. Reads the record of the tenant, of one document where one is named. Cut by document, a
  * call counts for the one document that it is about, so that the groups add up to the whole.
  */
 export async function readCosts(tx: Tx, filter: CostFilter): Promise<CostReport> {
@@ -82,7 +82,7 @@ function inOrder(groups: readonly Group[], by: CostGrouping | null): CostReport[
 }
 
 function counted({ from, to, documentId }: CostFilter): RawBuilder<boolean> {
-  return sql<boolean>`phase = 'completed' AND closes IS NOT NULL AND event->>'result' = 'ok'
+  return sql<boolean>`phase = 'completed' AND closes IS NOT NULL AND (event->>'result' = 'ok' OR event->'model'->>'tokens_in' IS NOT NULL)
       AND (${from}::timestamptz IS NULL OR (event->>'time')::timestamptz >= ${from}::timestamptz)
       AND (${to}::timestamptz IS NULL OR (event->>'time')::timestamptz < ${to}::timestamptz)
       AND (${documentId}::uuid IS NULL OR document_ids @> ARRAY[${documentId}::uuid])`

@@ -14,6 +14,7 @@ import { explainRefusal } from '../policy/refusal.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
 import { maskCall } from './masked-provider.ts'
+import { meterCall } from './meter.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
@@ -137,7 +138,10 @@ async function show<T>(
     throw error
   })
   const startedAt = performance.now()
-  const masked = maskCall(options.recogniser, provider, decision.mask, context)
+  const metered = meterCall(provider)
+  const masked = maskCall(options.recogniser, metered.provider, decision.mask, context)
+  const priced = (facts: CallFacts) =>
+    costOf(options.prices, { ...pricedCall(provider, context.task, facts), duration_ms: performance.now() - startedAt })
   const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) =>
     write(
       options,
@@ -151,22 +155,32 @@ async function show<T>(
   } catch (error) {
     const code = errorCode(error)
     const unmaskable = code === 'POLICY_REFUSED'
+    const used = metered.answered()
+    const cost = used && priced(used)
     // Before the budget is asked for anything: a store of budgets that does not answer must not leave the intent open.
     await close({
+      ...(used && describeAnswer(draft, used, cost)),
       ai_generated: false,
       phase: unmaskable ? 'refused' : 'completed',
       result: unmaskable ? null : 'failed',
       error_code: code,
     })
-    // An answer that was no good has been paid for, and so may be one that nobody waited for: how much it was, nobody said, so what was reserved stays.
-    if (code !== 'MODEL_OUTPUT_INVALID' && !context.signal.aborted) await reservation.release()
+    // What nobody waited for may have been answered all the same, and what could not be read has been paid for: nobody said how much it was, so all of it stays held.
+    const unknown = context.signal.aborted || (used === null && code === 'MODEL_OUTPUT_INVALID')
+    if (!unknown) await (used ? reservation.settle(tokensOf(used), cost?.micro_eur ?? 0) : reservation.release())
     if (unmaskable) return 'unmaskable'
     throw error
   }
-  const cost = costOf(options.prices, { ...pricedCall(provider, context.task, result.facts), duration_ms: performance.now() - startedAt })
-  await close({ ...describeAnswer(draft, result.facts, cost), phase: 'completed', result: 'ok' })
-  await reservation.settle(result.facts.tokensIn + result.facts.tokensOut, cost?.micro_eur ?? 0)
-  return result
+  // An answer that was asked for again is in no result, and is billed.
+  const facts = metered.answered() ?? result.facts
+  const cost = priced(facts)
+  await close({ ...describeAnswer(draft, facts, cost), phase: 'completed', result: 'ok' })
+  await reservation.settle(tokensOf(facts), cost?.micro_eur ?? 0)
+  return { ...result, facts }
+}
+
+function tokensOf({ tokensIn, tokensOut }: CallFacts): number {
+  return tokensIn + tokensOut
 }
 
 function commitIntent({ database }: GatewayOptions, context: CallContext, draft: CallDraft): Promise<string> {

@@ -41,6 +41,7 @@ export function createModelProvider(identity: Pick<Provider, 'processor' | 'regi
     languageModel: true,
     endpoints: wire.endpoints,
     ...chatMethods(identity, wire),
+    metered: (onAnswered) => createModelProvider(identity, wire.metered(onAnswered)),
 
     async classify(pages, signal) {
       const [window] = windowsOf(pages).windows

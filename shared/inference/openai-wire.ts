@@ -1,7 +1,7 @@
 import OpenAI, { APIConnectionError, APIError } from 'openai'
 import { AppError } from '../contracts/errors.ts'
 import type { ChatDelta } from './chat.ts'
-import type { CallFacts } from './provider.ts'
+import type { CallFacts, OnAnswered } from './provider.ts'
 import type { Dialect, ServedModels, Wire, WireOptions } from './wire.ts'
 import { chatBody, readChat, type WireChat } from './wire-chat.ts'
 import { createDeadline, type Deadline } from './wire-deadline.ts'
@@ -43,19 +43,31 @@ interface Call {
 export function createWire(options: WireOptions): Wire {
   const { dialect = OPENAI, timeoutMs } = options
   const members = options.baseUrls.map((baseUrl): Replica => ({ endpoint: originOf(baseUrl), client: createClient(baseUrl, options) }))
-  const request = createRequest(members, options, dialect)
-  const refusedSchemas = createRefusedSchemas()
+  const link = { members, request: createRequest(members, options, dialect), refusedSchemas: createRefusedSchemas(), dialect, timeoutMs }
+  return wireOver(link, () => undefined)
+}
 
+/** What all views of one wire share: the replicas with their turns, and what they refused. */
+interface Link {
+  members: readonly Replica[]
+  request: SendRequest
+  refusedSchemas: ReturnType<typeof createRefusedSchemas>
+  dialect: Dialect
+  timeoutMs: number
+}
+
+function wireOver(link: Link, onAnswered: OnAnswered): Wire {
+  const { members, request, refusedSchemas, dialect, timeoutMs } = link
   const chat = (asked: WireChat, deadline = createDeadline(timeoutMs)) =>
     request({ ...asked, deadline }, async ({ client, endpoint }, signal) => {
       const { data, response } = await client.chat.completions.create(chatBody(asked, dialect.cacheKey), { signal }).withResponse()
-      return readChat(data, endpoint, response.headers)
+      return readChat(data, { endpoint, headers: response.headers, onAnswered })
     })
 
   return {
     endpoints: endpointsOf(members),
     chat: (asked) => chat(asked),
-    chatStream: (asked) => streamChat(asked, request, dialect, timeoutMs),
+    chatStream: (asked) => streamChat(asked, link, onAnswered),
 
     chatJson: async (asked) => {
       const deadline = createDeadline(timeoutMs)
@@ -78,7 +90,7 @@ export function createWire(options: WireOptions): Wire {
           await request(call, async ({ client, endpoint }, bounded) => {
             const body = { model, input, encoding_format: 'float' as const }
             const { data, response } = await client.embeddings.create(body, { signal: bounded }).withResponse()
-            return readEmbeddings(data, input.length, endpoint, response.headers)
+            return readEmbeddings(data, input.length, { endpoint, headers: response.headers, onAnswered })
           }),
         )
       }
@@ -88,10 +100,11 @@ export function createWire(options: WireOptions): Wire {
     ocr: (asked) =>
       request({ ...asked, deadline: createDeadline(timeoutMs) }, async ({ client, endpoint }, signal) => {
         const { data, response } = await client.post<unknown>('/ocr', { body: ocrBody(asked), signal }).withResponse()
-        return readOcr(data, endpoint, response.headers)
+        return readOcr(data, { endpoint, headers: response.headers, onAnswered })
       }),
 
     models: (signal) => modelsOf(members, signal, dialect),
+    metered: (hear) => wireOver(link, hear),
   }
 }
 
@@ -134,7 +147,7 @@ function verdictOn(error: unknown, status: number | null, isStopped: boolean, de
 }
 
 /** After the first piece nothing is asked again, by nobody: the failure then leaves `around` as a result. */
-function streamChat(asked: WireChat, request: SendRequest, dialect: Dialect, timeoutMs: number): AsyncIterable<ChatDelta> {
+function streamChat(asked: WireChat, { request, dialect, timeoutMs }: Link, onAnswered: OnAnswered): AsyncIterable<ChatDelta> {
   const body = {
     ...chatBody(asked, dialect.cacheKey),
     stream: true as const,
@@ -147,7 +160,7 @@ function streamChat(asked: WireChat, request: SendRequest, dialect: Dialect, tim
       try {
         const sent = client.chat.completions.create(body, { signal, headers: { accept: EVENT_STREAM } })
         const { data: chunks, response } = await sent.withResponse()
-        await readStream({ chunks, endpoint, headers: response.headers }, async (delta) => {
+        await readStream({ chunks, endpoint, headers: response.headers, onAnswered }, async (delta) => {
           begun = true
           await unlessAborted(signal, emit(delta))
         })

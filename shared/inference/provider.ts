@@ -19,6 +19,9 @@ export interface CallFacts {
   requestId: string | null
 }
 
+/** Hears of a request that a provider has answered, and so bills, whatever becomes of the call. */
+export type OnAnswered = (facts: CallFacts) => void
+
 export interface ProviderResult<T> {
   value: T
   facts: CallFacts
@@ -96,4 +99,9 @@ export interface Provider {
    * left out when another one does.
    */
   missing(signal: AbortSignal, tasks?: readonly Task[]): Promise<string[]>
+  /**
+   * The same provider, which tells of each of its requests as soon as it is answered, also of those whose answer is no good: a call of several that fails has
+   * paid for those before. Left out where a call is one request, or costs nobody anything.
+   */
+  metered?(onAnswered: OnAnswered): Provider
 }

@@ -2,7 +2,7 @@ import { createModelProvider } from './model-provider.ts'
 import { createWire } from './openai-wire.ts'
 import { type Provider, TASKS } from './provider.ts'
 import { configuredModels, missingModels } from './served-models.ts'
-import type { WireWiring } from './wire.ts'
+import type { Wire, WireWiring } from './wire.ts'
 
 export interface VllmOptions extends WireWiring {
   /** Replicas with the same model, each with its version path, as in `http://10.0.0.5:8000/v1`. */
@@ -28,12 +28,9 @@ export function createVllmProvider(options: VllmOptions): Provider {
   const wireTo = (urls: readonly string[]) => createWire({ ...wiring, baseUrls: urls, apiKey, timeoutMs })
   const generating = wireTo(baseUrls)
   const embedding = embedBaseUrls ? wireTo(embedBaseUrls) : generating
-  const [first, ...others] = generating.endpoints
-  const endpoints = new Set([...others, ...embedding.endpoints])
-  endpoints.delete(first)
   const identity = { processor: 'vllm', region, models }
   return {
-    ...createModelProvider(identity, { ...generating, endpoints: [first, ...endpoints], embeddings: embedding.embeddings }),
+    ...createModelProvider(identity, joined(generating, embedding)),
     missing: async (signal, tasks = TASKS) => {
       const [generators, embedders] = await Promise.all([generating.models(signal), embedding.models(signal)])
       const generated = tasks.filter((task) => task !== 'embed')
@@ -43,5 +40,18 @@ export function createVllmProvider(options: VllmOptions): Provider {
         ...missingModels('vllm', configuredModels(models, embedded), embedders),
       ]
     },
+  }
+}
+
+/** One wire whose embeddings go elsewhere. */
+function joined(generating: Wire, embedding: Wire): Wire {
+  const [first, ...others] = generating.endpoints
+  const endpoints = new Set([...others, ...embedding.endpoints])
+  endpoints.delete(first)
+  return {
+    ...generating,
+    endpoints: [first, ...endpoints],
+    embeddings: embedding.embeddings,
+    metered: (onAnswered) => joined(generating.metered(onAnswered), embedding.metered(onAnswered)),
   }
 }

@@ -3,7 +3,7 @@ import { AppError } from '../contracts/errors.ts'
 import type { ChatAnswer, ChatMessage, ChatRequest, ToolCall } from './chat.ts'
 import type { ProviderResult } from './provider.ts'
 import { invalid } from './wire-error.ts'
-import { factsOf, Stated, Usage } from './wire-facts.ts'
+import { type AnswerSource, factsOf, Stated, Usage } from './wire-facts.ts'
 
 export interface WireChat extends Omit<ChatRequest, 'task'> {
   model: string
@@ -110,14 +110,15 @@ const ChatResponse = z.object({
   usage: Usage,
 })
 
-export function readChat(data: unknown, endpoint: string, headers: Headers): ProviderResult<ChatAnswer> {
+export function readChat(data: unknown, source: AnswerSource): ProviderResult<ChatAnswer> {
   const parsed = ChatResponse.safeParse(data)
   const choice = parsed.data?.choices[0]
   if (!parsed.success || !choice) throw invalid('not a chat completion')
+  const facts = factsOf(parsed.data, source)
   const { content, refusal, tool_calls: calls } = choice.message
   assertFinished(choice.finish_reason, refusal)
   const toolCalls = (calls ?? []).map(({ id, function: { name, arguments: given } }, at) => toolCall(id, at, name, given))
-  return { value: { text: content ?? '', toolCalls }, facts: factsOf(parsed.data, endpoint, headers) }
+  return { value: { text: content ?? '', toolCalls }, facts }
 }
 
 /** An answer that was cut by its length is not whole, although it may parse. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ProviderResult } from './provider.ts'
 import { invalid } from './wire-error.ts'
-import { factsOf, Stated, Usage } from './wire-facts.ts'
+import { type AnswerSource, factsOf, Stated, Usage } from './wire-facts.ts'
 
 /** Mistral refuses 257 inputs, and about 16,000 tokens in one request; other servers take at least as many. */
 const BATCH_INPUTS_MAX = 256
@@ -34,13 +34,16 @@ const EmbeddingsResponse = z.object({
   usage: Usage,
 })
 
-export function readEmbeddings(data: unknown, count: number, endpoint: string, headers: Headers): ProviderResult<Float32Array[]> {
+export function readEmbeddings(data: unknown, count: number, source: AnswerSource): ProviderResult<Float32Array[]> {
   const parsed = EmbeddingsResponse.safeParse(data)
   if (!parsed.success) throw invalid('not an embeddings response')
+  // What a server counts as the completion of a vector is nobody's output.
+  const { usage, ...stated } = parsed.data
+  const facts = factsOf({ ...stated, usage: usage && { ...usage, completion_tokens: 0 } }, source)
   const byIndex = new Map(parsed.data.data.map((item) => [item.index, item.embedding]))
   if (parsed.data.data.length !== count || byIndex.size !== count) throw invalid('another number of vectors than inputs')
   const value = Array.from({ length: count }, (_, index) => unitVector(byIndex.get(index)))
-  return { value, facts: { ...factsOf(parsed.data, endpoint, headers), tokensOut: 0 } }
+  return { value, facts }
 }
 
 /** Of several batches: counts together, names of the last. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CallFacts } from './provider.ts'
+import type { CallFacts, OnAnswered } from './provider.ts'
 
 /** A request's counts and names, as any answer may state them. */
 export const Stated = {
@@ -26,7 +26,21 @@ interface Answer {
   usage?: z.infer<typeof Usage>
 }
 
-export function factsOf({ id, model, usage }: Answer, endpoint: string, headers: Headers): CallFacts {
+/** Where an answer comes from, and who hears what it cost. */
+export interface AnswerSource {
+  endpoint: string
+  headers: Headers
+  onAnswered: OnAnswered
+}
+
+/** To be asked once for each answer, before it is looked at any further: it is billed, whatever stands in it. */
+export function factsOf(answer: Answer, { endpoint, headers, onAnswered }: AnswerSource): CallFacts {
+  const facts = read(answer, endpoint, headers)
+  onAnswered(facts)
+  return facts
+}
+
+function read({ id, model, usage }: Answer, endpoint: string, headers: Headers): CallFacts {
   const tokensIn = usage?.prompt_tokens ?? 0
   const cached = usage?.prompt_tokens_details?.cached_tokens ?? usage?.prompt_token_details?.cached_tokens ?? usage?.num_cached_tokens ?? 0
   return {

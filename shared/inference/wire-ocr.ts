@@ -4,7 +4,7 @@ import type { OcrDocument, OcrReading } from './ocr.ts'
 import type { ProviderResult } from './provider.ts'
 import { dataUrl } from './wire-chat.ts'
 import { invalid } from './wire-error.ts'
-import { factsOf } from './wire-facts.ts'
+import { type AnswerSource, factsOf } from './wire-facts.ts'
 
 export interface WireOcr {
   model: string
@@ -37,12 +37,12 @@ const OcrResponse = z.object({
   usage_info: z.object({ pages_processed: z.int().min(0) }),
 })
 
-export function readOcr(data: unknown, endpoint: string, headers: Headers): ProviderResult<OcrReading> {
+export function readOcr(data: unknown, source: AnswerSource): ProviderResult<OcrReading> {
   const parsed = OcrResponse.safeParse(data)
   if (!parsed.success) throw invalid('not an OCR response')
   const { pages, usage_info, model } = parsed.data
   return {
     value: { pages: pages.map(({ index, markdown }) => ({ number: index + 1, markdown })), pagesProcessed: usage_info.pages_processed },
-    facts: factsOf({ model }, endpoint, headers),
+    facts: factsOf({ model }, source),
   }
 }

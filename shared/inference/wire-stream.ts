@@ -3,7 +3,7 @@ import { AppError } from '../contracts/errors.ts'
 import type { ChatDelta, ToolCall } from './chat.ts'
 import { Arguments, assertFinished, Content, TOOL_CALLS_MAX, toolCall } from './wire-chat.ts'
 import { invalid } from './wire-error.ts'
-import { factsOf, Stated, Usage } from './wire-facts.ts'
+import { type AnswerSource, factsOf, Stated, Usage } from './wire-facts.ts'
 
 /** No text of ours has such a gap; a model in JSON mode that has lost its thread fills its answer with it. Characters. */
 const WHITE_SPACE_MAX = 1_024
@@ -27,10 +27,8 @@ const Chunk = z.object({
   usage: Usage,
 })
 
-export interface StreamSource {
+export interface StreamSource extends AnswerSource {
   chunks: AsyncIterable<unknown>
-  endpoint: string
-  headers: Headers
 }
 
 /** Hands on what the chunks of a streamed chat completion say, tool calls when they are whole. Throws MODEL_OUTPUT_INVALID, MODEL_REFUSED, MODEL_UNAVAILABLE. */
@@ -55,9 +53,10 @@ export async function readStream(source: StreamSource, emit: (delta: ChatDelta) 
     await emit({ kind: 'text', text })
   }
   if (finished === null) throw new AppError('MODEL_UNAVAILABLE', 'the stream ended before the answer did')
+  const facts = factsOf(stated, source)
   assertFinished(finished)
   for (const call of calls.whole()) await emit({ kind: 'tool_call', call })
-  await emit({ kind: 'end', facts: factsOf(stated, source.endpoint, source.headers) })
+  await emit({ kind: 'end', facts })
 }
 
 function createToolCalls() {

@@ -1,6 +1,6 @@
 import type { ChatAnswer, ChatDelta } from './chat.ts'
 import type { OcrReading } from './ocr.ts'
-import type { ProviderResult } from './provider.ts'
+import type { OnAnswered, ProviderResult } from './provider.ts'
 import type { WireChat } from './wire-chat.ts'
 import type { RateLimits } from './wire-facts.ts'
 import type { WireOcr } from './wire-ocr.ts'
@@ -85,4 +85,6 @@ export interface Wire {
   ocr(request: WireOcr): Promise<ProviderResult<OcrReading>>
   /** Of each replica that answers; throws when none does. Not under `around`: it is asked once, at the start. */
   models(signal: AbortSignal): Promise<ServedModels[]>
+  /** The same wire, to the same replicas, which tells of each request that was answered. */
+  metered(onAnswered: OnAnswered): Wire
 }

@@ -18,31 +18,33 @@ beforeAll(async () => {
   await call({ doc_ref: second, purpose: 'invoices' }, { micro_eur: null })
   const hits = [first, second].map((doc_ref) => ({ doc_ref, revision: 1, page: 1 }))
   await call({ purpose: 'question_answering', hits }, { micro_eur: 1_000 })
-  await call({ doc_ref: first, purpose: 'payroll', result: 'failed' }, { micro_eur: 5_000 })
+  // Nothing of it was answered, and of the other a part.
+  await call({ doc_ref: first, purpose: 'payroll', result: 'failed' }, { micro_eur: null, tokens_in: null })
+  await call({ doc_ref: first, purpose: 'payroll', result: 'failed' }, { micro_eur: 40, tokens_in: 4 })
 })
 afterAll(() => bench.close())
 
 test.each([
-  ['document', { [first]: 107, [second]: 30, null: 1_000 }],
-  ['purpose', { payroll: 107, invoices: 30, question_answering: 1_000 }],
-  ['processor', { mistral: 1_107, openai: 30 }],
-] as const)('cut by %s, the groups add up to what all calls cost, the dearest first', async (by, expected) => {
+  ['document', { [first]: 147, [second]: 30, null: 1_000 }],
+  ['purpose', { payroll: 147, invoices: 30, question_answering: 1_000 }],
+  ['processor', { mistral: 1_147, openai: 30 }],
+] as const)('cut by %s, the groups add up to what all answered requests cost, the dearest first', async (by, expected) => {
   const report = await read({ by })
   expect(Object.fromEntries(report.groups.map(({ key, micro_eur }) => [String(key), micro_eur]))).toEqual(expected)
   expect(report.groups.map(({ micro_eur }) => micro_eur)).toEqual(report.groups.map(({ micro_eur }) => micro_eur).toSorted((a, b) => b - a))
   expect(sum(report.groups)).toBe(report.micro_eur)
   expect(sum(report.lines)).toBe(report.micro_eur)
-  expect(report).toMatchObject({ tenant_id: bench.tenantId, micro_eur: 1_137, calls: 5, unpriced_calls: 1, by, groups_left_out: 0 })
+  expect(report).toMatchObject({ tenant_id: bench.tenantId, micro_eur: 1_177, calls: 6, unpriced_calls: 1, by, groups_left_out: 0 })
 })
 
 test('cut by day, days are in order', async () => {
   const { groups } = await read({ by: 'day' })
-  expect(groups).toEqual([expect.objectContaining({ key: new Date().toISOString().slice(0, 10), micro_eur: 1_137 })])
+  expect(groups).toEqual([expect.objectContaining({ key: new Date().toISOString().slice(0, 10), micro_eur: 1_177 })])
 })
 
 test('what was read from a cache is counted apart', async () => {
   const { groups } = await read({ by: 'purpose' })
-  expect(groups.find(({ key }) => key === 'payroll')).toMatchObject({ tokens_in: 55, tokens_cached: 20 })
+  expect(groups.find(({ key }) => key === 'payroll')).toMatchObject({ tokens_in: 59, tokens_cached: 20 })
 })
 
 test('of one document, calls that contained it count, those with others included', async () => {
@@ -72,7 +74,7 @@ async function call(
     processor = 'mistral',
     tokens_in = 5,
     tokens_cached = 0,
-  }: { micro_eur: number | null; processor?: string; tokens_in?: number; tokens_cached?: number },
+  }: { micro_eur: number | null; processor?: string; tokens_in?: number | null; tokens_cached?: number },
 ): Promise<void> {
   const cost =
     micro_eur === null

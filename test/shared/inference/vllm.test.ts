@@ -43,6 +43,15 @@ test('texts are embedded by the servers for it, where there are some', async () 
   expect([first.requests.length, embedder.requests.length]).toEqual([1, 1])
 })
 
+test('what is answered is heard of from the servers for texts and from the others alike', async () => {
+  const heard: string[] = []
+  embedder.answerWith(sendJson({ model: 'vectors', data: [{ index: 0, embedding: [3, 4] }], usage: { prompt_tokens: 1 } }))
+  const metered = vllm([embedder.baseUrl]).metered?.(({ endpoint }) => void heard.push(endpoint))
+  await metered?.embed(['a'], never)
+  await metered?.chat({ task: 'answer', messages: [{ role: 'user', content: 'Hello' }], maxTokens: 9 }, never)
+  expect(heard).toEqual([embedder.origin, first.origin])
+})
+
 test('at the start each replica is asked for its own model', async () => {
   first.answerWith(sendJson({ data: [{ id: 'small' }] }))
   second.answerWith(sendJson({ data: [{ id: 'other' }] }))
