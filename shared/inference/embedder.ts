@@ -16,6 +16,7 @@ const UNEMBEDDED: ReadonlySet<ErrorCode> = new Set([
   'MODEL_BUSY',
   'BUDGET_EXHAUSTED',
   'BUDGET_TOO_SMALL',
+  'MASKING_UNAVAILABLE',
 ])
 
 export interface Embedder {
@@ -23,7 +24,7 @@ export interface Embedder {
   embed(context: EmbedContext, texts: readonly string[]): Promise<Float32Array[] | null>
   /**
    * The vector of a question, or null where there is nothing to compare it with or no way to make it: no document was embedded yet, the policy keeps
-   * questions from the embedder, or it is not configured or does not answer. The question is then asked by its tokens alone.
+   * questions from the embedder, or it is not configured or does not answer, nor what masking needs. The question is then asked by its tokens alone.
    */
   embedQuestion(context: EmbedContext, text: string): Promise<Float32Array | null>
 }

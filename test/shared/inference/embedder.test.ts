@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AppError } from '../../../shared/contracts/errors.ts'
+import { AppError, ERRORS, type ErrorCode } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { createEmbedder } from '../../../shared/inference/embedder.ts'
 import type { CallSubject } from '../../../shared/inference/gateway.ts'
@@ -56,10 +56,14 @@ test('where the policy keeps the data from the embedder there are no vectors, an
   expect(await embed([outside, inside], tenantId, 'none')).toHaveLength(2)
 })
 
-test('another failure than a refusal is the caller’s', async () => {
-  const failing = fakeProvider('inside', { embed: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
-  await expect(embed([failing], bench.tenantId)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' })
-})
+test.each(['MODEL_UNAVAILABLE', 'MASKING_UNAVAILABLE'] as const)(
+  'a document waits for its vectors: %s is the caller’s, who tries again',
+  async (code) => {
+    const failing = fakeProvider('inside', { embed: () => Promise.reject(new AppError(code)) })
+    await expect(embed([failing], bench.tenantId)).rejects.toMatchObject({ code })
+    expect(ERRORS[code].retry).toBe('transient')
+  },
+)
 
 test('a thousand texts come back as a thousand vectors in their order, over several calls', async () => {
   const sizes: number[] = []
@@ -88,14 +92,13 @@ test('a question is embedded by the tenant’s embedder, and binds none where th
   expect(await ask([fakeProvider('outside'), fakeProvider('inside')], tenantId)).toBeInstanceOf(Float32Array)
 })
 
-test('a question whose embedder is refused, silent or gone is asked by its tokens alone; another failure is the caller’s', async () => {
+test('a question whose embedder is refused, silent or gone, or can’t be masked, is asked by its tokens alone; another failure is the caller’s', async () => {
   const tenantId = await bench.tenants.create('asking in vain')
   await bench.tenants.bindEmbedder(tenantId, 'outside/outside-embed')
   expect(await ask([fakeProvider('outside')], tenantId)).toBeNull()
   expect(await ask([fakeProvider('inside')], tenantId)).toBeNull()
-  const failing = (code: 'MODEL_UNAVAILABLE' | 'MODEL_REFUSED') =>
-    fakeProvider('outside', { embed: () => Promise.reject(new AppError(code)) })
-  expect(await ask([failing('MODEL_UNAVAILABLE')], tenantId, 'none')).toBeNull()
+  const failing = (code: ErrorCode) => fakeProvider('outside', { embed: () => Promise.reject(new AppError(code)) })
+  for (const code of ['MODEL_UNAVAILABLE', 'MASKING_UNAVAILABLE'] as const) expect(await ask([failing(code)], tenantId, 'none')).toBeNull()
   await expect(ask([failing('MODEL_REFUSED')], tenantId, 'none')).rejects.toMatchObject({ code: 'MODEL_REFUSED' })
 })
 
