@@ -44,8 +44,8 @@ interface LoopServices {
   log: Log
   metrics: Metrics
   passPoint: PassPoint
-  /** The rules that this worker's calls are decided by (`hashRules`). */
-  refusedUnder: string
+  /** The rules that this worker's calls are decided by today (`hashRules`). */
+  refusedUnder: () => string
   /** Called when a stage of this worker has made another one due. */
   onDue: () => void
 }
@@ -85,6 +85,8 @@ interface Start {
   epoch: number
   starts: number
   startedAtMs: number
+  /** As they were when it began: what is refused by yesterday's facts after midnight was not refused by today's. */
+  rules: string
   /** False while its handler is at work, which can be after the loop has given it up. */
   ended: boolean
 }
@@ -123,6 +125,7 @@ async function run(services: Services, key: StageKey, begun: Begun, stopping: Ab
     epoch: begun.epoch,
     starts: begun.starts,
     startedAtMs: performance.now(),
+    rules: services.refusedUnder(),
     ended: true,
   }
   if (begun.kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
@@ -263,7 +266,7 @@ async function fail(services: Services, start: Start, error: unknown): Promise<v
       result: 'failed',
       error_code: code,
     })
-    await failStage(tx, start.key, code, refused ? { refusedUnder: services.refusedUnder } : 'failed')
+    await failStage(tx, start.key, code, refused ? { refusedUnder: start.rules } : 'failed')
   })
   if (ended) observe(services, start, refused ? 'refused' : 'failed')
 }

@@ -3,7 +3,7 @@ import { listRefused, type RefusedDocument, redriveRefused } from '../database/r
 import { errorFields, type Log } from '../runtime/log.ts'
 
 const BATCH_DOCUMENTS = 100
-/** A worker that still runs under the old rules may refuse once more what was made due again; the rules of a process never change. */
+/** A worker that still runs under the old rules may refuse once more what was made due again, and at midnight a fact may turn. */
 const EVERY_MS = 60_000
 
 export interface Redrive {
@@ -12,20 +12,20 @@ export interface Redrive {
 
 /**
  * Documents that other rules refused are made due again: at once, when a process starts under new rules, and from time to time for what an older
- * process refuses while both run. Under the same rules nothing is refused twice by this.
+ * process refuses while both run, and for what a fact refused that has turned since. Under the same rules nothing is refused twice by this.
  */
-export function startRedrive(options: { database: Database; refusedUnder: string; log: Log }): Redrive {
-  const { database, refusedUnder, log } = options
+export function startRedrive(options: { database: Database; refusedUnder: () => string; log: Log; everyMs?: number }): Redrive {
+  const { database, refusedUnder, log, everyMs = EVERY_MS } = options
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const pass = async () => {
     try {
-      const { length: count } = await redriveOnce(database, refusedUnder, stopping.signal)
+      const { length: count } = await redriveOnce(database, refusedUnder(), stopping.signal)
       if (count > 0) log.info({ count }, 'documents that other rules had refused go on')
     } catch (error) {
       log.warn(errorFields(error), 'refused documents could not be looked through; the next pass repeats it')
     }
-    if (!stopping.signal.aborted) timer = setTimeout(() => void start(), EVERY_MS)
+    if (!stopping.signal.aborted) timer = setTimeout(() => void start(), everyMs)
   }
   const start = () => {
     running = pass()

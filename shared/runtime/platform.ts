@@ -53,8 +53,8 @@ export interface Platform {
   rules: Rules
   /** SHA-256 (hex) of the policy's file. */
   policyHash: string
-  /** `hashRules` of what this process decides by: a refused stage remembers it. */
-  refusedUnder: string
+  /** `hashRules` of what this process decides by today: a refused stage remembers it. It changes on the day on which a fact comes or ages. */
+  refusedUnder: () => string
   prices: PriceList
   gateway: ModelGateway
   embedder: Embedder
@@ -115,6 +115,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       microEurMax: config.BUDGET_EUROS_PER_DAY === undefined ? null : Math.round(config.BUDGET_EUROS_PER_DAY * MICRO),
     }),
   })
+  const rulesOn = hashRules(rules)
   const stopping = new AbortController()
   const checked = checkModels(rules.order, AbortSignal.any([stopping.signal, AbortSignal.timeout(MODELS_ANSWER_MS)])).then((sentences) => {
     if (!stopping.signal.aborted) for (const sentence of sentences) log.warn({}, sentence)
@@ -131,7 +132,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     registerHash: rules.registerHash,
     rules: explainable(rules),
     policyHash: rules.policyHash,
-    refusedUnder: hashRules(rules),
+    refusedUnder: () => rulesOn(new Date().toISOString().slice(0, 10)),
     prices: rules.prices,
     gateway,
     embedder: createEmbedder(gateway, tenants),

@@ -11,6 +11,7 @@ import type { Rules } from '../policy/explain.ts'
 import { allowedOrigins } from '../policy/origins.ts'
 import type { CallTarget } from '../policy/recipient.ts'
 import { holdersOf, type ProcessorRegister } from '../policy/register.ts'
+import { lastTurn, turningDays } from '../policy/turning-days.ts'
 import { type Config, ConfigError } from './config.ts'
 import { loadPolicy, loadPrices, loadRegister } from './policy-files.ts'
 import { createOrder, operatorDeclarations } from './providers.ts'
@@ -42,15 +43,18 @@ export function loadRules(config: Config, hooks: Omit<WireWiring, 'fetch'> = {})
 }
 
 /**
- * SHA-256 (hex) of everything that decides who may be called: policy, register, declarations, where each task could go, and whether names can be masked.
- * A refusal under one value says nothing about another.
+ * SHA-256 (hex) of everything that decides who may be called on a day (ISO 8601): policy, register, declarations, where each task could go, whether names
+ * can be masked, and the last day on which a dated fact turned. A refusal under one value says nothing about another.
  */
-export function hashRules(rules: DecidedRules): string {
+export function hashRules(rules: DecidedRules): (day: string) => string {
   const { policyHash, registerHash, declarations, recogniser } = rules
-  const decisive = { policyHash, registerHash, declarations, targets: explainable(rules).targets, masks_names: recogniser !== undefined }
-  return createHash('sha256')
-    .update(canonicalize(decisive) ?? '')
-    .digest('hex')
+  const explained = explainable(rules)
+  const decisive = { policyHash, registerHash, declarations, targets: explained.targets, masks_names: recogniser !== undefined }
+  const turns = turningDays(explained)
+  return (day) =>
+    createHash('sha256')
+      .update(canonicalize({ ...decisive, turned_on: lastTurn(turns, day) }) ?? '')
+      .digest('hex')
 }
 
 /** The same for whoever explains decisions: of a provider where it would call and with which model, and nothing that could be called. */

@@ -30,6 +30,7 @@ import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 const BACKOFF_MS_MAX = 5 * 60_000
 
 let bench: Workbench
+let rules = 'the rules'
 
 beforeAll(async () => {
   bench = await openWorkbench()
@@ -215,6 +216,25 @@ describe('an error', () => {
     expect(await statusOf(key)).toEqual({ status: 'refused', error_code: 'POLICY_REFUSED' })
     expect(await record(key)).toMatchObject([{ step: 'enrich', phase: 'refused', error_code: 'POLICY_REFUSED' }])
     expect(ran).toEqual(['enrich'])
+  })
+
+  test('of the policy is remembered under the rules of the day on which the start began, so that the next day’s try it again', async () => {
+    onTestFinished(() => {
+      rules = 'the rules'
+    })
+    const { deliver } = start({
+      enrich: () => {
+        rules = 'the rules after midnight'
+        return Promise.reject(new AppError('POLICY_REFUSED'))
+      },
+    })
+    const key = await reach('enrich')
+    await deliver('enrich', key)
+    const rows = await bench.query('SELECT refused_under FROM greffier.stages WHERE document_id = $1 AND stage = $2', [
+      key.document_id,
+      'enrich',
+    ])
+    expect(rows).toEqual([{ refused_under: ['the rules'] }])
   })
 
   test('that is not ours is repeated as INTERNAL, and its message is written nowhere', async () => {
@@ -487,7 +507,7 @@ function services() {
     log: recordingLog().log,
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
-    refusedUnder: 'the rules',
+    refusedUnder: () => rules,
     onDue: () => undefined,
   }
 }

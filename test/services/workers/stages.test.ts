@@ -420,7 +420,7 @@ function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHI
     log: recordingLog().log,
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
-    refusedUnder: 'the rules',
+    refusedUnder: () => 'the rules',
     onDue: () => undefined,
     handlers: {
       extract: createExtract(services),

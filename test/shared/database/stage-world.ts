@@ -118,7 +118,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
       database: watched,
       log,
       metrics: METRICS,
-      refusedUnder,
+      refusedUnder: () => refusedUnder,
       onDue: () => undefined,
       backend: queue.backend,
       handlers: {

@@ -26,7 +26,7 @@ test('three workers that start together make each refused document of every tena
   const keys: RevisionKey[] = []
   for (let at = 0; at < MANY; at++) keys.push(await refused(OLD, at % 2 === 0 ? bench.tenantId : other))
   const { log, lines } = recordingLog()
-  const started = [1, 2, 3].map(() => startRedrive({ database: bench.database, refusedUnder: NEW, log }))
+  const started = [1, 2, 3].map(() => startRedrive({ database: bench.database, refusedUnder: () => NEW, log }))
   onTestFinished(async () => void (await Promise.all(started.map((redrive) => redrive.close()))))
   await waitUntil(async () => (await statuses(keys)).every((status) => status === 'processing'), 'every document to be due again')
   await Promise.all(started.map((redrive) => redrive.close()))
@@ -42,6 +42,22 @@ test('under the rules that refused it a document stays refused, also when others
   for (const rules of [NEW, OLD, NEW]) expect(await pass(rules)).toEqual([])
   expect(await statuses([key])).toEqual(['refused'])
   expect(await pass('third rules')).toEqual([key.document_id])
+})
+
+test('a worker that runs over midnight notices that the facts have turned', async () => {
+  const key = await refused(OLD)
+  let rules = OLD
+  let passes = 0
+  const refusedUnder = () => {
+    passes++
+    return rules
+  }
+  const redrive = startRedrive({ database: bench.database, refusedUnder, log: recordingLog().log, everyMs: 5 })
+  onTestFinished(() => redrive.close())
+  await waitUntil(async () => passes > 1, 'a pass under the rules of the day')
+  expect(await statuses([key])).toEqual(['refused'])
+  rules = NEW
+  await waitUntil(async () => (await statuses([key]))[0] === 'processing', 'the document to be due again')
 })
 
 test('what an older process refuses once more after it was made due again is made due again', async () => {
