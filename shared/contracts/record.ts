@@ -61,12 +61,17 @@ export const ProcessingEvent = z.strictObject({
       cost: Cost.nullable(),
     })
     .nullable(),
-  /** What was replaced before the call (Art. 5(1)(c), 32): how many of each kind the text held, and how many were found in what was sent. */
+  /**
+   * What was replaced before the call (Art. 5(1)(c), 32): how many of each kind the text held, and how many were found in what was sent; of an intent
+   * none is counted yet. `recogniser`: who was shown the text unmasked to say where names stand in it, a server of the controller's own (`endpoint` is its
+   * origin, `entity` who runs it by its declaration); null: nobody was.
+   */
   minimisation: z
     .strictObject({
       before: z.partialRecord(MaskKind, z.int()),
       after: z.partialRecord(MaskKind, z.int()),
       method: z.literal('placeholders'),
+      recogniser: z.strictObject({ endpoint: z.string(), entity: z.string() }).nullable().default(null),
     })
     .nullable()
     .default(null),

@@ -5,7 +5,7 @@ import type { EventDraft } from '../contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
 import type { DayBudget } from '../limits/day-budget.ts'
-import type { NameRecogniser } from '../masking/recogniser.ts'
+import type { ServedRecogniser } from '../masking/recogniser.ts'
 import { byStrictness, type Decision, evaluate, together } from '../policy/evaluate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
@@ -83,7 +83,7 @@ export interface GatewayOptions {
   /** What the operator says of servers whose entries ask for it; without it their facts are unknown. */
   declarations: Declarations
   /** Recognises names for rules that mask them; without one no call that needs it is made. */
-  recogniser?: NameRecogniser | undefined
+  recogniser?: ServedRecogniser | undefined
   budget: DayBudget
 }
 
@@ -133,13 +133,13 @@ async function show<T>(
   // Rules in this process use no tokens of anybody's.
   const tokens = provider.languageModel ? context.tokens : 0
   const reservation = await options.budget.reserve(context.tenant_id, tokens, tokens === 0 ? 0 : costInAdvance(options, provider, context))
-  const intent = await commitIntent(options, context, draft).catch(async (error: unknown) => {
+  const metered = meterCall(provider)
+  const masked = maskCall(options.recogniser, metered.provider, decision.mask, context)
+  const intent = await commitIntent(options, context, { ...draft, minimisation: masked.intended }).catch(async (error: unknown) => {
     await reservation.release()
     throw error
   })
   const startedAt = performance.now()
-  const metered = meterCall(provider)
-  const masked = maskCall(options.recogniser, metered.provider, decision.mask, context)
   const priced = (facts: CallFacts) =>
     costOf(options.prices, { ...pricedCall(provider, context.task, facts), duration_ms: performance.now() - startedAt })
   const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) =>

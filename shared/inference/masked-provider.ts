@@ -2,7 +2,7 @@ import type { Page } from '../contracts/extraction.ts'
 import type { MaskKind } from '../contracts/masking.ts'
 import type { ProcessingEvent } from '../contracts/record.ts'
 import { assertMasked, createMasker, type MaskingSession } from '../masking/masker.ts'
-import type { NameRecogniser } from '../masking/recogniser.ts'
+import type { ServedRecogniser } from '../masking/recogniser.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { CallContext } from './gateway.ts'
 import { maskedChat } from './masked-chat.ts'
@@ -10,7 +10,9 @@ import type { ClaimedField, Provider, ProviderResult } from './provider.ts'
 
 export interface MaskedCall {
   provider: Provider
-  /** For the record; null where nothing had to be masked. */
+  /** For the record, before anything is shown to anybody; null where nothing has to be masked. */
+  intended: ProcessingEvent['minimisation']
+  /** The same when the call has ended. */
   minimisation(): ProcessingEvent['minimisation']
 }
 
@@ -19,17 +21,20 @@ export interface MaskedCall {
  * finders still see something in (GDPR Art. 5(1)(c), 32). Throws POLICY_REFUSED then, MASKING_UNAVAILABLE when a recogniser does not answer.
  */
 export function maskCall(
-  recogniser: NameRecogniser | undefined,
+  recogniser: ServedRecogniser | undefined,
   provider: Provider,
   kinds: readonly MaskKind[],
   { subjects, language }: CallContext,
 ): MaskedCall {
-  if (kinds.length === 0) return { provider, minimisation: () => null }
+  if (kinds.length === 0) return { provider, intended: null, minimisation: () => null }
   const session = createMasker({ kinds, ...(recogniser && { recogniser }) }).open(language)
   const strict = subjects.some((subject) => classesOf(subject).some((dataClass) => dataClass === 'special' || dataClass === 'criminal'))
+  const isAsked = recogniser?.kinds.some((kind) => kinds.includes(kind))
+  const how = { method: 'placeholders' as const, recogniser: recogniser && isAsked ? recogniser.server : null }
   return {
     provider: masked(provider, session, strict),
-    minimisation: () => ({ ...session.counts(), method: 'placeholders' }),
+    intended: { before: {}, after: {}, ...how },
+    minimisation: () => ({ ...session.counts(), ...how }),
   }
 }
 

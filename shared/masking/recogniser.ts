@@ -12,3 +12,13 @@ export interface NameRecogniser {
   /** `language` is ISO 639-1 or null. Throws AppError MASKING_UNAVAILABLE when there is no answer that can be relied on; the caller's reason when its signal aborts. */
   recognise(text: string, language: string | null, signal: AbortSignal): Promise<Recognised[]>
 }
+
+/** One that is asked over the network: the record names it wherever it is shown a text. */
+export interface ServedRecogniser extends NameRecogniser {
+  readonly server: {
+    /** Origin of its URL. */
+    readonly endpoint: string
+    /** Who runs it. */
+    readonly entity: string
+  }
+}

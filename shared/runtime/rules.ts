@@ -6,7 +6,7 @@ import { createOutbound, type Outbound } from '../inference/outbound.ts'
 import { TASKS } from '../inference/provider.ts'
 import type { WireWiring } from '../inference/wire.ts'
 import { createPresidioRecogniser } from '../masking/presidio.ts'
-import type { NameRecogniser } from '../masking/recogniser.ts'
+import type { ServedRecogniser } from '../masking/recogniser.ts'
 import type { Rules } from '../policy/explain.ts'
 import { allowedOrigins } from '../policy/origins.ts'
 import type { CallTarget } from '../policy/recipient.ts'
@@ -77,7 +77,7 @@ export function explainable({
 }
 
 /** It is shown texts before they are masked: it runs on the organisation's own servers, or not at all. */
-function createRecogniser(config: Config, register: ProcessorRegister, outbound: Outbound): NameRecogniser | undefined {
+function createRecogniser(config: Config, register: ProcessorRegister, outbound: Outbound): ServedRecogniser | undefined {
   const { RECOGNISER_URL: baseUrl, RECOGNISER_LANGUAGES: languages, SELF_HOSTED_ENTITY } = config
   if (!baseUrl) return undefined
   if (!SELF_HOSTED_ENTITY)
@@ -88,7 +88,11 @@ function createRecogniser(config: Config, register: ProcessorRegister, outbound:
   if (holder)
     throw new ConfigError(`configuration: RECOGNISER_URL: the register says that this is a server of ${holder}, so it is not yours`)
   const [first = 'en', ...others] = languages
-  return createPresidioRecogniser({ baseUrl, fetch: outbound.fetch, languages: [first, ...others], timeoutMs: RECOGNISER_TIMEOUT_MS })
+  const options = { baseUrl, fetch: outbound.fetch, timeoutMs: RECOGNISER_TIMEOUT_MS }
+  return {
+    ...createPresidioRecogniser({ ...options, languages: [first, ...others] }),
+    server: { endpoint: new URL(baseUrl).origin, entity: SELF_HOSTED_ENTITY },
+  }
 }
 
 function read(config: Config) {

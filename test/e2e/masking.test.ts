@@ -74,6 +74,7 @@ test('what the rule names never reaches the provider, comes back in fields with 
       before: { iban: 1, phone: 1, email: 1 },
       after: { iban: 0, phone: 0, email: 0 },
       method: 'placeholders',
+      recogniser: null,
     })
   }
   expect(JSON.stringify(await greffier.record(document_id))).not.toMatch(/0532|foxglove/)
@@ -128,6 +129,17 @@ test('with a recogniser of one’s own names are masked too, and special data go
   const bodies = JSON.stringify(double.requests.slice(from).map(({ body }) => body))
   expect(bodies).toContain('NAMEMARK')
   expect(bodies).not.toContain('Anna Schmidt')
+
+  const server = { endpoint: recogniser.baseUrl, entity: 'Foxglove Ltd' }
+  const calls = (await system.record(document_id)).filter((event) => event.recipient?.processor === 'mistral')
+  expect(calls.map(({ phase }) => phase)).toEqual(['intent', 'completed', 'intent', 'completed', 'intent', 'completed'])
+  expect(calls.map(({ minimisation }) => minimisation?.recogniser)).toEqual(calls.map(() => server))
+  expect(calls.flatMap(({ phase, minimisation }) => (phase === 'intent' ? [minimisation?.before] : []))).toEqual([{}, {}, {}])
+
+  const { document_id: plain } = await system.upload(`Call ${PHONE}.\n`, { file_name: 'p.txt' })
+  await system.settled(plain)
+  const others = (await system.record(plain)).filter((event) => event.recipient?.processor === 'mistral')
+  expect(others.map(({ minimisation }) => minimisation?.recogniser)).toEqual(others.map(() => null))
   await system.close()
   await recogniser.close()
 })

@@ -18,7 +18,9 @@ function row(event: ProcessingEvent): string[] {
 
 function processorText(event: ProcessingEvent): string {
   const model = event.model && (event.model.returned ?? event.model.requested)
-  return [event.recipient?.processor, model].filter(Boolean).join(' / ') || '-'
+  const called = [event.recipient?.processor, model].filter(Boolean).join(' / ') || '-'
+  const recogniser = event.minimisation?.recogniser
+  return recogniser ? `${called}, names masked by ${recogniser.entity} at ${recogniser.endpoint}` : called
 }
 
 /** `2026-11-22T16:34:27.123Z` → `2026-11-22 16:34:27.123`. */

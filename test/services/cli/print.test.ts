@@ -1,8 +1,11 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
+import { createOutput } from '../../../services/cli/output.ts'
+import { printRecord } from '../../../services/cli/print/record.ts'
 import { alignRows } from '../../../services/cli/print/table.ts'
 import { bytesText, clean, secondsText } from '../../../services/cli/print/text.ts'
 import { createProgressBoard } from '../../../services/cli/progress.ts'
+import { DocumentRecord } from '../../../shared/contracts/record.ts'
 
 describe('text for a terminal', () => {
   test('clean leaves no escape sequence, control character or reordering', () => {
@@ -17,6 +20,59 @@ describe('text for a terminal', () => {
   test('columns line up, numbers to the right, and no line ends in spaces', () => {
     expect(alignRows([['Größe', '1'], ['x', '1000'], ['']], ['left', 'right'])).toEqual(['Größe     1', 'x      1000', ''])
   })
+})
+
+describe('a record', () => {
+  const masked = { before: { name: 1 }, after: { name: 0 }, method: 'placeholders' }
+  const server = { endpoint: 'http://10.0.0.7:5002', entity: 'Foxglove Ltd' }
+
+  test('names who was shown the text of a call to mask its names, and of an older event nobody', () => {
+    expect(lineOf({ ...masked, recogniser: server })).toContain('mistral / m, names masked by Foxglove Ltd at http://10.0.0.7:5002')
+    for (const minimisation of [{ ...masked, recogniser: null }, masked, null])
+      expect(lineOf(minimisation)).toMatch(/completed +test +mistral \/ m$/)
+  })
+
+  /** Of an event with this minimisation, as it was stored. */
+  function lineOf(minimisation: unknown): string {
+    const id = '01890000-0000-7000-8000-000000000001'
+    const nothing = { content_commit: null, parent_events: [], sensitivity: null, special: null, criminal: null, provenance: null }
+    const event = {
+      ...nothing,
+      schema: 'greffier.event/1',
+      event_id: id,
+      time: '2026-11-22T16:34:27.123Z',
+      controller_ref: id,
+      role: 'controller',
+      doc_ref: id,
+      revision: 1,
+      operation: 'Infer',
+      step: 'enrich',
+      purpose: 'test',
+      recipient: { processor: 'mistral', endpoint: 'https://model.example', region: 'eu', register_hash: 'h' },
+      policy: null,
+      model: {
+        task: 'extract',
+        requested: 'm',
+        returned: null,
+        language_model: true,
+        tokens_in: 1,
+        tokens_out: 1,
+        provider_request_id: null,
+        cost: null,
+      },
+      minimisation,
+      ai_generated: true,
+      hits: [],
+      stores: [],
+      phase: 'completed',
+      result: 'ok',
+      error_code: null,
+      duration_ms: 1,
+    }
+    const { stream, drawn } = terminal(40)
+    printRecord(createOutput(stream, stream, false), DocumentRecord.parse({ document_id: id, events: [event] }))
+    return drawn().trimEnd().split('\n').at(-1) ?? ''
+  }
 })
 
 describe('progress', () => {
