@@ -151,3 +151,17 @@ export const DOCUMENT_SCHEMAS = {
   manual: z.strictObject(GENERAL),
   other: z.strictObject(GENERAL),
 } as const satisfies Record<DocumentType, z.ZodObject>
+
+type Documents = { [Type in DocumentType]: z.infer<(typeof DOCUMENT_SCHEMAS)[Type]> }
+
+/** The leaves of a value: `total_net`, and `lines.*.total_net` for those of a list's items. */
+type PathIn<Value> = {
+  [Key in keyof Value & string]: NonNullable<Value[Key]> extends readonly (infer Item)[]
+    ? Item extends object
+      ? `${Key}.*.${PathIn<Item>}`
+      : `${Key}.*`
+    : Key
+}[keyof Value & string]
+
+/** What a document of a type has, so that a name that its schema does not have fails to compile. */
+export type DocumentPath<Type extends DocumentType> = PathIn<Documents[Type]>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DocumentPath } from './document-schemas.ts'
 
 /**
  * One page of extracted text. `number` counts from 1. Formats without pages are one page.
@@ -82,7 +83,7 @@ export const INVOICE_FIELDS = [
   'total_net',
   'total_tax',
   'total_gross',
-] as const
+] as const satisfies readonly DocumentPath<'invoice' | 'credit_note'>[]
 
 /** Names that the rules find in every other type: the same thing under the same name in every document. */
 export const GENERAL_FIELDS = [
@@ -97,4 +98,4 @@ export const GENERAL_FIELDS = [
   'vat_id',
   'amount',
   'deadline',
-] as const
+] as const satisfies readonly DocumentPath<'other'>[]

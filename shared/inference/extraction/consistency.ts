@@ -1,4 +1,5 @@
-import type { Field, FieldCheck } from '../../contracts/extraction.ts'
+import type { DocumentPath } from '../../contracts/document-schemas.ts'
+import type { DocumentType, Field, FieldCheck } from '../../contracts/extraction.ts'
 
 /** Cents. Lines, rates and totals are rounded one by one: so much may be lost for each number that is added up. */
 const ROUNDING_CENTS = 1
@@ -29,14 +30,18 @@ export function findContradictions(fields: Fields): Map<string, FieldCheck[]> {
  * `total` is what `parts` add up to, each part with its sign; the items of `list` are added one by one. The lines of an
  * invoice are not among them: allowances and charges on the whole of it are printed in too many ways.
  */
-interface Sum {
-  total: string
-  plus: readonly string[]
-  minus?: readonly string[]
-  list?: string
+interface Sum<Path extends string = string> {
+  total: Path
+  plus: readonly Path[]
+  minus?: readonly Path[]
+  list?: Path
 }
 
-const SUMS: readonly Sum[] = [
+/** Of the fields of one type of document. */
+type KnownSum = { [Type in DocumentType]: Sum<DocumentPath<Type>> }[DocumentType]
+type KnownOrder = { [Type in DocumentType]: readonly [DocumentPath<Type>, DocumentPath<Type>] }[DocumentType]
+
+const SUMS: readonly KnownSum[] = [
   { total: 'total_gross', plus: ['total_net', 'total_tax'] },
   { total: 'net_pay', plus: ['gross_pay'], minus: ['deductions'] },
   { total: 'closing_balance', plus: ['opening_balance'], list: 'transactions.*.amount' },
@@ -49,7 +54,7 @@ const ORDER = [
   ['start_date', 'end_date'],
   ['birth_date', 'issue_date'],
   ['issue_date', 'expiry_date'],
-] as const
+] as const satisfies readonly KnownOrder[]
 
 /** The paths of a sum that does not add up; null where it does, or where a part of it is not known. */
 function sumOf(fields: Fields, { total, plus, minus = [], list }: Sum): string[] | null {
