@@ -8,9 +8,9 @@ type Fields = Readonly<Record<string, Field>>
 
 /**
  * What does not fit together, by the paths of the fields that are involved: totals that do not add up, a day that comes before the one it must follow. Only
- * fields with evidence are held against each other: a number that nobody found in the document contradicts nothing.
+ * fields with evidence are held against each other: a number that nobody found in the document contradicts nothing. `texts` are those of its pages.
  */
-export function findContradictions(fields: Fields): Map<string, FieldCheck[]> {
+export function findContradictions(fields: Fields, texts: readonly string[]): Map<string, FieldCheck[]> {
   const found = new Map<string, FieldCheck[]>()
   const mark = (check: FieldCheck, paths: readonly string[]) => {
     for (const path of paths) found.set(path, [...(found.get(path) ?? []), check])
@@ -19,6 +19,8 @@ export function findContradictions(fields: Fields): Map<string, FieldCheck[]> {
     const violated = sumOf(fields, sum)
     if (violated) mark('sum_mismatch', violated)
   }
+  const lines = unaddedLines(fields, texts)
+  if (lines) mark('sum_mismatch', lines)
   for (const [before, after] of ORDER) {
     const [first, second] = [dayOf(fields, before), dayOf(fields, after)]
     if (first !== null && second !== null && first > second) mark('order_mismatch', [before, after])
@@ -26,10 +28,7 @@ export function findContradictions(fields: Fields): Map<string, FieldCheck[]> {
   return found
 }
 
-/**
- * `total` is what `parts` add up to, each part with its sign; the items of `list` are added one by one. The lines of an
- * invoice are not among them: allowances and charges on the whole of it are printed in too many ways.
- */
+/** `total` is what `plus` and `minus` add up to, with the items of `list` one by one. */
 interface Sum<Path extends string = string> {
   total: Path
   plus: readonly Path[]
@@ -58,7 +57,7 @@ const ORDER = [
 
 /** The paths of a sum that does not add up; null where it does, or where a part of it is not known. */
 function sumOf(fields: Fields, { total, plus, minus = [], list }: Sum): string[] | null {
-  const items = list === undefined ? [] : Object.keys(fields).filter((path) => path.replace(/\.\d+\./g, '.*.') === list)
+  const items = list === undefined ? [] : pathsAt(fields, list)
   if (list !== undefined && items.length === 0) return null
   const paths = [...plus, ...minus, ...items]
   const wanted = centsOf(fields, total)
@@ -74,15 +73,66 @@ function sumOf(fields: Fields, { total, plus, minus = [], list }: Sum): string[]
   return [total, ...paths]
 }
 
+const LINES = 'lines.*.total_net' satisfies DocumentPath<'invoice' | 'credit_note'>
+
+/**
+ * What may stand between the lines and their total, or be taken for a line: allowances, charges and carriage on the whole (EN 16931, BG-20 and BG-21), and
+ * sums that are carried over to the next page. Folded, in en de fr es it nl; as a part of a word, for there are compounds.
+ */
+const BESIDE_THE_LINES = new RegExp(
+  [
+    'discount|rebate|allowance|surcharge|shipping|freight|carriage|postage|delivery|packaging|rounding|carried|brought forward',
+    'rabatt|nachlass|abschlag|zuschlag|aufschlag|versand|fracht|porto|verpackung|rundung|ubertrag',
+    'remise|rabais|ristourne|majoration|frais|livraison|arrondi|reporter|report\\s+\\d|escompte',
+    'descuento|rebaja|recargo|gastos|portes|envio|redondeo|suma y sigue|bonifica',
+    'sconto|abbuono|maggiorazione|spese|spedizione|trasporto|arrotondamento|riporto',
+    'korting|toeslag|verzend|vracht|verpakking|afronding|transport',
+  ].join('|'),
+)
+
+/**
+ * The paths of an invoice's lines and of its net total, where the lines add up to something else and nothing says why they may: each line has an amount with
+ * evidence, no line was reduced (quantity times price is its amount), they are not printed with tax, and the document has no word for what is added
+ * to the lines or taken from them. Null otherwise.
+ */
+function unaddedLines(fields: Fields, texts: readonly string[]): string[] | null {
+  const violated = sumOf(fields, { total: 'total_net', plus: [], list: LINES })
+  if (!violated || texts.some((text) => BESIDE_THE_LINES.test(folded(text)))) return null
+  if (pathsAt(fields, LINES).some((path) => isReduced(fields, path.slice(0, path.lastIndexOf('.'))))) return null
+  const withTax = centsOf(fields, 'total_gross') !== null && !sumOf(fields, { total: 'total_gross', plus: [], list: LINES })
+  return withTax ? null : violated
+}
+
+/** Also where the price is of a hundred pieces, or is printed with fewer decimals than it has: the line is then no simple product. */
+function isReduced(fields: Fields, line: string): boolean {
+  const [quantity, price, amount] = ['quantity', 'unit_price', 'total_net'].map((name) => decimalOf(fields, `${line}.${name}`))
+  if (quantity == null || price == null || amount == null) return false
+  return Math.abs(quantity * price - amount) > ROUNDING_CENTS / 100
+}
+
+function folded(text: string): string {
+  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
+}
+
+/** `lines.*.total_net`: of each item that has one. */
+function pathsAt(fields: Fields, path: string): string[] {
+  return Object.keys(fields).filter((candidate) => candidate.replace(/\.\d+\./g, '.*.') === path)
+}
+
 function itemsOf(fields: Fields, list: string): number {
   const name = list.slice(0, list.indexOf('.'))
   return new Set(Object.keys(fields).flatMap((path) => (path.startsWith(`${name}.`) ? [path.split('.')[1]] : []))).size
 }
 
 function centsOf(fields: Fields, path: string): number | null {
+  const decimal = decimalOf(fields, path)
+  return decimal === null ? null : Math.round(decimal * 100)
+}
+
+function decimalOf(fields: Fields, path: string): number | null {
   const field = fields[path]
   if (!field || field.evidence.length === 0 || !/^-?\d{1,13}(\.\d+)?$/.test(field.value)) return null
-  return Math.round(Number(field.value) * 100)
+  return Number(field.value)
 }
 
 function dayOf(fields: Fields, path: string): string | null {

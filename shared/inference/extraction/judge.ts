@@ -32,7 +32,8 @@ export function judgeClaims(claims: readonly ClaimedField[], judged: Judged): Re
     byPath.set(claim.path, known)
   }
   const fields = orderLists(Object.fromEntries([...byPath].map(([path, reads]) => [path, settle(reads)])))
-  return withContradictions(fields)
+  const texts = judged.pages.map(({ text }) => text)
+  return withContradictions(fields, findContradictions(fields, texts))
 }
 
 interface Read {
@@ -83,8 +84,10 @@ function statusOf(checks: readonly FieldCheck[]): Field['status'] {
   return checks.length > 0 ? 'unverified' : 'verified'
 }
 
-function withContradictions(fields: Readonly<Record<string, Field>>): Record<string, Field> {
-  const contradictions = findContradictions(fields)
+function withContradictions(
+  fields: Readonly<Record<string, Field>>,
+  contradictions: ReadonlyMap<string, readonly FieldCheck[]>,
+): Record<string, Field> {
   return Object.fromEntries(
     Object.entries(fields).map(([path, field]) => {
       const found = contradictions.get(path)
