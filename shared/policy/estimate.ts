@@ -1,7 +1,7 @@
 import type { CostEstimate, EstimatedDocument, EstimatedTask, Span } from '../contracts/cost.ts'
 import type { PolicyRequest } from './evaluate.ts'
 import { explain, type Rules } from './explain.ts'
-import type { PolicyTask } from './policy.ts'
+import { PolicyTask } from './policy.ts'
 import { costOf, type PriceList } from './prices.ts'
 import {
   CHARACTERS_PER_PAGE,
@@ -20,8 +20,11 @@ import {
   WINDOW_CHARACTERS,
 } from './usage.ts'
 
-/** The tasks that a document goes through; a question is asked later and by somebody else. */
-const DOCUMENT_TASKS = ['classify', 'extract', 'embed', 'ocr'] as const satisfies readonly PolicyTask[]
+/** Whether a document goes through it; a question is asked later and by somebody else. */
+const IS_OF_DOCUMENTS = { classify: true, extract: true, answer: false, embed: true, ocr: true } as const satisfies Record<
+  PolicyTask,
+  boolean
+>
 
 /**
  * What documents will probably cost before anybody has read them: for each task the provider that the policy would choose, at least and at most so many calls
@@ -34,7 +37,8 @@ export function estimate(
   request: Omit<PolicyRequest, 'task'>,
   experience: Experience,
 ): CostEstimate {
-  const lines = DOCUMENT_TASKS.flatMap((task) => {
+  const lines = PolicyTask.options.flatMap((task) => {
+    if (!IS_OF_DOCUMENTS[task]) return []
     const chosen = choose(rules, { ...request, task })
     return chosen ? [priced(prices, task, chosen, usageBy(chosen, usageOf(task, documents, experience)))] : []
   })
