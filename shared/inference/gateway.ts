@@ -220,10 +220,18 @@ function decide(options: GatewayOptions, provider: Provider, context: CallContex
 function pricedCall(
   { processor, region, models }: Provider,
   task: Task,
-  facts: Pick<CallFacts, 'tokensIn' | 'tokensCached' | 'tokensOut'>,
+  facts: Pick<CallFacts, 'tokensIn' | 'tokensCached' | 'tokensOut' | 'pages'>,
 ): PricedCall {
-  const { tokensIn, tokensCached, tokensOut } = facts
-  return { processor, region, model: models[task] ?? '', tokens_in: tokensIn, tokens_cached: tokensCached, tokens_out: tokensOut }
+  const { tokensIn, tokensCached, tokensOut, pages } = facts
+  return {
+    processor,
+    region,
+    model: models[task] ?? '',
+    tokens_in: tokensIn,
+    tokens_cached: tokensCached,
+    tokens_out: tokensOut,
+    ...(pages !== undefined && { pages }),
+  }
 }
 
 /** As if all of it came out of the model, which is the dearest. */

@@ -16,6 +16,8 @@ export interface CallFacts {
   /** Of `tokensIn`, those that the provider read from its cache and bills for less. */
   tokensCached: number
   tokensOut: number
+  /** That were looked at, where the model is billed by page. */
+  pages?: number
   requestId: string | null
 }
 

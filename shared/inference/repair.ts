@@ -30,13 +30,14 @@ export async function askTwice<T>(
   return { value: read(second.value), facts }
 }
 
-/** Of several requests: the last one's model and id, and all tokens. */
+/** Of several requests: the last one's model and id, and all tokens and pages. */
 export function sumFacts(before: CallFacts, last: CallFacts): CallFacts {
   return {
     ...last,
     tokensIn: before.tokensIn + last.tokensIn,
     tokensCached: before.tokensCached + last.tokensCached,
     tokensOut: before.tokensOut + last.tokensOut,
+    ...((before.pages ?? last.pages) !== undefined && { pages: (before.pages ?? 0) + (last.pages ?? 0) }),
   }
 }
 

@@ -24,6 +24,7 @@ interface Answer {
   id?: string | null | undefined
   model?: string | null | undefined
   usage?: z.infer<typeof Usage>
+  pages?: number
 }
 
 /** Where an answer comes from, and who hears what it cost. */
@@ -40,7 +41,7 @@ export function factsOf(answer: Answer, { endpoint, headers, onAnswered }: Answe
   return facts
 }
 
-function read({ id, model, usage }: Answer, endpoint: string, headers: Headers): CallFacts {
+function read({ id, model, usage, pages }: Answer, endpoint: string, headers: Headers): CallFacts {
   const tokensIn = usage?.prompt_tokens ?? 0
   const cached = usage?.prompt_tokens_details?.cached_tokens ?? usage?.prompt_token_details?.cached_tokens ?? usage?.num_cached_tokens ?? 0
   return {
@@ -49,6 +50,7 @@ function read({ id, model, usage }: Answer, endpoint: string, headers: Headers):
     tokensIn,
     tokensCached: Math.min(cached, tokensIn),
     tokensOut: usage?.completion_tokens ?? 0,
+    ...(pages !== undefined && { pages }),
     requestId: headers.get('x-request-id') ?? headers.get('mistral-correlation-id') ?? id ?? null,
   }
 }

@@ -43,6 +43,6 @@ export function readOcr(data: unknown, source: AnswerSource): ProviderResult<Ocr
   const { pages, usage_info, model } = parsed.data
   return {
     value: { pages: pages.map(({ index, markdown }) => ({ number: index + 1, markdown })), pagesProcessed: usage_info.pages_processed },
-    facts: factsOf({ model }, source),
+    facts: factsOf({ model, pages: usage_info.pages_processed }, source),
   }
 }

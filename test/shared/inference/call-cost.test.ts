@@ -26,6 +26,17 @@ test('what a provider read from its cache is billed as such, and stands in the e
   expect(await costOf(caching, prices)).toEqual({ cost: expect.objectContaining({ micro_eur: 29 }), tokens_cached: 90 })
 })
 
+test('pages that were looked at are billed as such', async () => {
+  const [price] = PRICES.prices
+  const { input_micro: _in, output_micro: _out, ...byPage } = price ?? {}
+  const prices = PriceList.parse({ ...PRICES, prices: [{ ...byPage, per_1000_pages_micro: 4_000_000 }] })
+  const { facts } = await fakeProvider('outside').extract([], { schema: schemaFor('letter'), language: null }, new AbortController().signal)
+  const looking = fakeProvider('outside', {
+    extract: async () => ({ value: { claims: [], pagesRead: 1 }, facts: { ...facts, tokensIn: 0, tokensOut: 0, pages: 3 } }),
+  })
+  expect((await costOf(looking, prices)).cost).toMatchObject({ micro_eur: 12_000, basis: 'pages' })
+})
+
 test('a call on a server of one’s own costs its share of the time that it took', async () => {
   const prices = PriceList.parse({
     ...PRICES,

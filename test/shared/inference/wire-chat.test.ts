@@ -250,7 +250,7 @@ test('a document is read inline, with its pages counted from 1', async () => {
     ],
     pagesProcessed: 2,
   })
-  expect(facts).toMatchObject({ endpoint: server.origin, modelReturned: 'mistral-ocr-4-0', requestId: 'correlation-1' })
+  expect(facts).toMatchObject({ endpoint: server.origin, modelReturned: 'mistral-ocr-4-0', requestId: 'correlation-1', pages: 2 })
   expect(server.requests).toMatchObject([
     {
       path: '/v1/ocr',
