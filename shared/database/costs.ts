@@ -18,8 +18,9 @@ type Sums = Omit<CostReport['groups'][number], 'key'>
 type SumRow = Record<keyof Sums, string | null>
 
 /**
- * Sums what completed model calls cost, and those that failed after some of their requests were answered: one event closes each call. Reads the record of the tenant, of one document where one is named. Cut by document, a
- * call counts for the one document that it is about, so that the groups add up to the whole.
+ * Sums what completed model calls cost, and those that failed after some of their requests were answered: one event closes each call. Reads the
+ * record of the tenant, of one document where one is named. Cut by document, a call counts for the one document that it is about, so that the
+ * groups add up to the whole.
  */
 export async function readCosts(tx: Tx, filter: CostFilter): Promise<CostReport> {
   const { tenantId, from, to, documentId, by } = filter
