@@ -23,7 +23,7 @@ export type StageJob = z.infer<typeof StageJob>
  */
 export const JOBS = {
   extract: { payload: StageJob, attempts: 4, backoffMs: 1_000, timeoutMs: 120_000, concurrency: 2, waits: false, next: 'enrich' },
-  enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 160, waits: true, next: 'index' },
+  enrich: { payload: StageJob, attempts: 10, backoffMs: 2_000, timeoutMs: 180_000, concurrency: 320, waits: true, next: 'index' },
   index: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 180_000, concurrency: 4, waits: false, next: 'done' },
   done: { payload: StageJob, attempts: 10, backoffMs: 1_000, timeoutMs: 30_000, concurrency: 4, waits: false, next: null },
   erase: { payload: StageJob, attempts: 1_000_000, backoffMs: 1_000, timeoutMs: 60_000, concurrency: 4, waits: false, next: null },

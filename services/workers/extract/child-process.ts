@@ -8,7 +8,7 @@ import type { Sandbox } from './sandbox.ts'
 const START_MS_MAX = 30_000
 
 /** Of setpriority(2): whoever waits for a model, a queue or a person goes before a document that is being taken apart. */
-const NICENESS = 5
+const NICENESS = 10
 
 export interface Exit {
   code: number | null
