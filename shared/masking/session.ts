@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../contracts/errors.ts'
 import type { MaskCounts, MaskKind } from '../contracts/masking.ts'
 import { countriesOf } from './countries.ts'
+import { type CutNames, createCutNames } from './cut-names.ts'
 import { type FindOptions, findCandidates } from './find.ts'
 import type { Candidate, Finding } from './finding.ts'
 import { createKnownValues, type KnownValues } from './known-values.ts'
@@ -35,6 +36,7 @@ export function openSession({ kinds, recogniser, language, country }: SessionOpt
     recogniser,
     vault: createVault(countriesOf(language, country)),
     known: createKnownValues(),
+    cut: createCutNames(),
     before: {},
     left: {},
     masked: [],
@@ -74,6 +76,7 @@ interface State {
   recogniser: NameRecogniser | undefined
   vault: Vault
   known: KnownValues
+  cut: CutNames
   before: MaskCounts
   /** What rules still found in masked texts. */
   left: MaskCounts
@@ -86,7 +89,10 @@ async function maskTexts(state: State, texts: readonly string[], signal: AbortSi
   for (const text of texts) {
     signal.throwIfAborted()
     const spans = await look(state, text, signal)
-    for (const { kind, start, end } of spans) if (kind !== LITERAL) state.known.add(kind, text.slice(start, end))
+    for (const { kind, start, end } of spans) {
+      if (kind !== LITERAL) state.known.add(kind, text.slice(start, end))
+      if (kind === 'name') state.cut.add(text.slice(start, end))
+    }
     found.push({ text, spans })
     if (text.length > LENGTH_WITHOUT_TURN) await nextTurn()
   }
@@ -112,7 +118,7 @@ async function look({ options, recogniser }: State, text: string, signal: AbortS
 }
 
 function settle(state: State, text: string, spans: readonly Span[]): string {
-  let result = replace(state, text, withoutOverlaps([...spans, ...state.known.find(text)]))
+  let result = replace(state, text, withoutOverlaps([...spans, ...state.known.find(text), ...state.cut.find(text)]))
   for (let round = 2; round <= ROUNDS_MAX; round += 1) {
     const left = leftIn(state, result)
     if (left.length === 0) return result

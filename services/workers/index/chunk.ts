@@ -50,12 +50,16 @@ function chunkEnd(text: string, start: number): number {
   return splitsSurrogate(text, limit) ? limit - 1 : limit
 }
 
-/** Steps back by the overlap to the next word or line border; always ahead of the previous start. */
+/**
+ * Steps back by the overlap to the next sentence, line or else word; always ahead of the previous start. A name on the border then stands whole in one of
+ * both, by which its half in the other is masked (shared/masking/cut-names.ts).
+ */
 function nextStart(text: string, start: number, end: number): number {
   const back = Math.max(end - OVERLAP_CHARACTERS, start + 1)
-  const border = text.slice(back, end).search(/[.!?…\n]\s*\S/)
-  if (border < 0) return end
-  return back + border + 1
+  const overlap = text.slice(back, end)
+  const sentence = overlap.search(/[.!?…\n]\s*\S/)
+  const border = sentence < 0 ? overlap.search(/\s\S/) : sentence
+  return border < 0 ? end : back + border + 1
 }
 
 /** Where a value that rules would mask stands across a border, the border moves in front of it: half of an IBAN is recognised by nobody, and would be sent. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { chunkPages } from '../../../services/workers/index/chunk.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
+import { createMasker } from '../../../shared/masking/masker.ts'
+import { listedNames } from '../../shared/masking/listed-names.ts'
 
 const DOCUMENT = '0198c5a2-7c1e-7000-8000-00000000abcd'
 /** No chunk is longer (about 200 words). */
@@ -137,6 +139,24 @@ test('a border never cuts a value that rules would mask: half of it would be sen
     for (const { start, end } of chunkPages(DOCUMENT, 1, [of])) {
       const shown = of.text.slice(start, end)
       if (/\d/.test(shown)) expect(shown).toContain(value)
+    }
+  }
+})
+
+test('a name across a border is masked on both sides of it: the recogniser sees it whole in one of the two chunks', async () => {
+  const name = 'Wilhelmine Brockhagen-Osterloh'
+  for (const [filler, separator] of [
+    ['wort ', ' '],
+    ['wort ', '\n'],
+    ['ein Satz, der nicht endet und endet. ', ' '],
+  ] as const) {
+    for (let before = 0; before < 300; before++) {
+      const written = name.replace(' ', separator)
+      const content = `${filler.repeat(before)}${written} ${'wort '.repeat(300)}`
+      const texts = chunkPages(DOCUMENT, 1, [page(1, content)]).map(({ start, end }) => content.slice(start, end))
+      const session = createMasker({ kinds: ['name'], recogniser: listedNames([written]) }).open('de')
+      for (const masked of await session.maskAll(texts, new AbortController().signal))
+        expect(masked).not.toMatch(/Wilhelmine|Brockhagen|Osterloh/)
     }
   }
 })

@@ -24,6 +24,37 @@ const thrownBy = (run: () => void): unknown => {
   return 'nothing'
 }
 
+describe('a name that a text was cut through', () => {
+  const names = listedNames(['Anna Maria Schmidt', 'Karl J. Weiß'])
+  const whole = 'Es schrieb Anna Maria Schmidt an Karl J. Weiß.'
+
+  test.each([
+    ['at the end of a text', 'Der Brief ist von Anna Maria', 'Der Brief ist von [NAME_3]'],
+    ['at its end in another line', 'Der Brief ist von „Anna\nMaria', 'Der Brief ist von „[NAME_3]'],
+    ['at the beginning of the next', 'MARIA SCHMIDT wohnt hier.', '[NAME_3] wohnt hier.'],
+    ['at an initial', 'Weiß antwortete Anna', '[NAME_3] antwortete [NAME_4]'],
+    ['at the full stop of an initial', 'Es antwortete Karl J.', 'Es antwortete [NAME_3].'],
+  ])('is masked in pieces where it stands whole in another text: %s', async (_where, cut, masked) => {
+    const session = open(names)
+    const texts = [whole, cut]
+    const covered = await session.maskAll(texts, signal)
+    expect(covered).toEqual(['Es schrieb [NAME_1] an [NAME_2].', masked])
+    expect(covered.map((text) => session.unmask(text))).toEqual(texts)
+    expect(await open(names).maskAll(texts.toReversed(), signal)).not.toContain(cut)
+  })
+
+  test.each(['Anna Maria wohnt hier.', 'Hier wohnt Maria Schmidt nicht.', 'Schmidtchen schrieb an Ann', 'J'])(
+    'only at the ends of a text, and in whole words: %s',
+    async (text) => {
+      expect((await open(names).maskAll([whole, text], signal))[1]).toBe(text)
+    },
+  )
+
+  test('is none of a rule that masks no names', async () => {
+    expect((await open(names, ['iban']).maskAll([whole, 'von Anna Maria'], signal))[1]).toBe('von Anna Maria')
+  })
+})
+
 describe('placeholders', () => {
   test('are typed, numbered in the order of the text, and shared by all texts of a call', async () => {
     const session = open(listedNames(['Anna Schmidt']))
