@@ -1,7 +1,18 @@
 // Checks an audit bundle (`bundle.ts`) against a key that its reader trusts: the core of `greffier verify`. It reads through `BundleSource` only, so it
 // runs wherever the files are; the events and their hashes pass through once and are not kept.
 
-import { type BundleManifest, CHECKPOINT, EVENTS, LEAVES, LOG_VKEY, MANIFEST, numberedPaths, parseManifest, RANGE_PROOF } from './bundle.ts'
+import {
+  type BundleManifest,
+  CHECKPOINT,
+  EVENTS,
+  LEAVES,
+  LOG_VKEY,
+  MANIFEST,
+  MANIFEST_BYTES_MAX,
+  numberedPaths,
+  parseManifest,
+  RANGE_PROOF,
+} from './bundle.ts'
 import { type BundleContext, openOwn } from './bundle-context.ts'
 import { BundleFiles, type BundleSource } from './bundle-files.ts'
 import { type BundleTree, checkTree } from './bundle-tree.ts'
@@ -15,7 +26,6 @@ import { NOBLE, type Primitives } from './primitives.ts'
 import { createTreeHash } from './tree-hash.ts'
 import { type BundleStatus, Findings, type Problem } from './verdict.ts'
 
-const MANIFEST_BYTES_MAX = 32_000_000
 const REQUIRED = [MANIFEST, CHECKPOINT, EVENTS, LEAVES, RANGE_PROOF, LOG_VKEY]
 
 /**

@@ -26,8 +26,10 @@ import { type NoteSigner, signNote } from './note.ts'
 import { HASH_BYTES } from './tree-hash.ts'
 
 const FORMAT = 'greffier.bundle/1'
-export const BUNDLE_FILES_MAX = 100_000
+const FILES_MAX = 100_000
 const PATH_LENGTH_MAX = 200
+/** For each file its hash, two spaces, the path and a newline; and the lines before them. */
+export const MANIFEST_BYTES_MAX = FILES_MAX * (64 + 2 + PATH_LENGTH_MAX + 1) + 10_000
 
 export const MANIFEST = 'bundle.note'
 export const EVENTS = 'events.jsonl'
@@ -46,13 +48,13 @@ export interface BundleManifest extends LeafRange {
 
 /** The manifest's signed note. One signer: `checkBundle` accepts no bytes in it that the signature does not cover. */
 export async function signManifest(manifest: BundleManifest, signer: NoteSigner): Promise<string> {
-  return signNote(formatManifest(manifest), [signer])
+  return signNote(formatManifest(manifest), [signer], MANIFEST_BYTES_MAX)
 }
 
 export function parseManifest(text: string): BundleManifest {
   const [format, origin = '', size = '', root = '', range = '', ...lines] = text.slice(0, -1).split('\n')
   const [, from = '', to = ''] = /^([0-9]+) ([0-9]+)$/.exec(range) ?? []
-  if (format !== FORMAT || origin === '' || lines.length > BUNDLE_FILES_MAX) throw malformed(`not a manifest of the format ${FORMAT}`)
+  if (format !== FORMAT || origin === '' || lines.length > FILES_MAX) throw malformed(`not a manifest of the format ${FORMAT}`)
   const manifest: BundleManifest = {
     origin,
     size: readDecimal(size, 'BUNDLE_MALFORMED'),

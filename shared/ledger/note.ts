@@ -74,13 +74,13 @@ export function openNote(note: string | Uint8Array, verifiers: readonly NoteVeri
 }
 
 /** The note's bytes as text, signed in this order. `text` ends in a newline. */
-export async function signNote(text: string, signers: readonly NoteSigner[]): Promise<string> {
+export async function signNote(text: string, signers: readonly NoteSigner[], bytesMax: number = NOTE_BYTES_MAX): Promise<string> {
   if (!text.endsWith('\n') || hasControls(text)) throw malformed('a text that does not end in a newline or holds a control character')
   const message = toUtf8(text, 'NOTE_MALFORMED')
   const lines: string[] = []
   for (const { name, keyId, sign } of signers) lines.push(formatSignature({ name, keyId, signature: await sign(message) }))
   const note = `${text}\n${lines.join('')}`
-  parseNote(note)
+  parseNote(note, bytesMax)
   return note
 }
 

@@ -42,6 +42,14 @@ describe('a whole bundle', () => {
       expect(await check((await makeBundle({ size, from: 0, to: 0 })).files)).toMatchObject({ status: 'whole', events: 0 })
   })
 
+  test('of twenty thousand files, whose manifest is longer than other notes may be', async () => {
+    const { files, log } = await makeBundle({ size: 3 })
+    for (let at = 0; at < 20_000; at += 1) files.set(`attachments/${at}`, bytesOf(String(at)))
+    await seal(files, { size: 3, root: log.root, from: 0, to: 3 }, signerOf(KEYS.first))
+    expect(files.get(MANIFEST)?.length).toBeGreaterThan(1_000_000)
+    expect(await checkBundle(sourceOf(files, 65_536), PINS)).toMatchObject({ status: 'whole' })
+  })
+
   test('with other primitives and chunks of any size', async () => {
     const primitives = {
       ...NOBLE,
