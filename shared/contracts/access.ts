@@ -1,7 +1,18 @@
 import { z } from 'zod'
 
-/** What an API key may do. `documents:erase` and `keys:manage` are apart because they cannot be taken back. */
-export const Scope = z.enum(['documents:read', 'documents:write', 'documents:erase', 'search', 'records:read', 'keys:manage'])
+/**
+ * What an API key may do. `documents:erase` and `keys:manage` are apart because they cannot be taken back; `rights:manage` is for who answers data
+ * subjects: it finds people, and holds, restricts and corrects what is kept of them.
+ */
+export const Scope = z.enum([
+  'documents:read',
+  'documents:write',
+  'documents:erase',
+  'search',
+  'records:read',
+  'rights:manage',
+  'keys:manage',
+])
 export type Scope = z.infer<typeof Scope>
 export const SCOPES = Scope.options
 

@@ -5,6 +5,29 @@ import { Sensitivity } from './document.ts'
 import { MaskKind } from './masking.ts'
 import { Task } from './task.ts'
 
+/** Of Art. 4(2), named as in the Data Privacy Vocabulary. */
+export const Operation = z.enum([
+  'Collect',
+  'Analyse',
+  'Derive',
+  'Infer',
+  'Transmit',
+  'Store',
+  'Retrieve',
+  'Pseudonymise',
+  'Alter',
+  'Restrict',
+  'Erase',
+])
+
+/** Art. 6(1), named as the Data Privacy Vocabulary's extension for the GDPR does. */
+export const LegalBasis = z.enum(['A6-1-a', 'A6-1-b', 'A6-1-c', 'A6-1-d', 'A6-1-e', 'A6-1-f'])
+export type LegalBasis = z.infer<typeof LegalBasis>
+
+/** Art. 9(2). */
+export const Art9Basis = z.enum(['A9-2-a', 'A9-2-b', 'A9-2-c', 'A9-2-d', 'A9-2-e', 'A9-2-f', 'A9-2-g', 'A9-2-h', 'A9-2-i', 'A9-2-j'])
+export type Art9Basis = z.infer<typeof Art9Basis>
+
 /**
  * One processing operation (GDPR Art. 5(2), Art. 30; AI Act Art. 12): a leaf of the tenant's log. It holds no direct identifier:
  * names and file names live in the document's annex, which erasure destroys. Only strings, integers, booleans, lists and null: a canonical
@@ -23,10 +46,18 @@ export const ProcessingEvent = z.strictObject({
   /** HMAC-SHA-256 of the content's hash under a random key of the document: after erasure it says nothing about the content. */
   content_commit: z.string().nullable(),
   parent_events: z.array(z.uuid()),
-  operation: z.enum(['Collect', 'Analyse', 'Derive', 'Infer', 'Transmit', 'Store', 'Retrieve', 'Erase']),
+  operation: Operation,
   /** The step of the pipeline or the request that did it: upload, extract, enrich, index, done, erase, content, text, search, answer. */
   step: z.string(),
   purpose: z.string().nullable(),
+  /** The activity of the Art. 30 register that the purpose belongs to, and on what the controller bases it. */
+  activity_ref: z.string().nullable().default(null),
+  legal_basis: LegalBasis.nullable().default(null),
+  art9_basis: Art9Basis.nullable().default(null),
+  /** A request of a data subject or an erasure, an export, a review: what the operation was done for. */
+  request_ref: z.uuid().nullable().default(null),
+  /** Why somebody looked: SHA-256 over salt and text, both kept where they can be deleted. */
+  justification_commit: z.string().nullable().default(null),
   sensitivity: Sensitivity.nullable(),
   /** Art. 9 and Art. 10. Null where the operation concerns no single document. */
   special: z.boolean().nullable(),
@@ -36,6 +67,10 @@ export const ProcessingEvent = z.strictObject({
   subject_categories: z.array(SubjectCategory).default([]),
   provenance: z.enum(['provided', 'observed', 'derived']).nullable(),
   recipient: z.strictObject({ processor: z.string(), endpoint: z.string(), region: z.string(), register_hash: z.string() }).nullable(),
+  /** To a country outside the EEA, and what allows that (Art. 44 to 49). */
+  transfer: z.strictObject({ country: z.string(), importer: z.string(), mechanism: z.string() }).nullable().default(null),
+  /** How long the recipient keeps what it was sent: `until` where that has an end. */
+  provider_retention: z.strictObject({ mode: z.string(), until: z.iso.datetime().nullable() }).nullable().default(null),
   policy: z
     .strictObject({
       hash: z.string(),
@@ -76,6 +111,14 @@ export const ProcessingEvent = z.strictObject({
     .nullable()
     .default(null),
   ai_generated: z.boolean(),
+  /** How what was generated is marked as such for machines (AI Act Art. 50(2)). */
+  marking: z.string().nullable().default(null),
+  /** What a person made of it (Art. 22; AI Act Art. 14). */
+  human: z.strictObject({ reviewed: z.boolean(), outcome: z.string() }).nullable().default(null),
+  /** The rule that erases it, from when, and whether a hold stands against that (Art. 5(1)(e), 30(1)(f)). */
+  retention: z.strictObject({ rule: z.string(), erase_after: z.iso.datetime().nullable(), hold: z.boolean() }).nullable().default(null),
+  /** SHA-256 over what the operation made: a certificate, a package, a bundle. */
+  output_hash: z.string().nullable().default(null),
   hits: z.array(z.strictObject({ doc_ref: z.uuid(), revision: z.int(), page: z.int() })),
   /** Per store: what an erasure removed and what its probe found afterwards. */
   stores: z.array(z.strictObject({ store: z.string(), kind: z.string(), remaining: z.int() })),

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Pool } from 'pg'
 import { AppError } from '../contracts/errors.ts'
-import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './migrations.ts'
+import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 import type { Tables } from './schema.ts'
 import { thrifty } from './sessions.ts'
 

@@ -1,5 +1,6 @@
 import canonicalize from 'canonicalize'
 import { sql } from 'kysely'
+import type { z } from 'zod'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { newId } from '../contracts/ids.ts'
 import type { Stage } from '../contracts/jobs.ts'
@@ -48,7 +49,7 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
     ...EMPTY,
     ...draft,
     parent_events: closes === null ? (draft.parent_events ?? []) : [closes],
-  } satisfies ProcessingEvent)
+  } satisfies z.input<typeof ProcessingEvent>)
   const documents = new Set([...(event.doc_ref === null ? [] : [event.doc_ref]), ...event.hits.map((hit) => hit.doc_ref)])
   await tx
     .insertInto('events')

@@ -5,7 +5,7 @@ import { Client, Pool } from 'pg'
 import { AppError, errorCode } from '../contracts/errors.ts'
 import { JOBS, type Stage } from '../contracts/jobs.ts'
 import { hearErrors, SESSION_LIMITS } from '../database/connection.ts'
-import { APP_ROLE } from '../database/migrations.ts'
+import { APP_ROLE } from '../database/roles.ts'
 
 /**
  * A lock shorter than this is lost by a worker that blocks its event loop; longer, and a killed worker's job waits longer. Measured: at BullMQ's defaults

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { CostReport } from '../../../shared/contracts/cost.ts'
 import { DocumentView, type StageView } from '../../../shared/contracts/document.ts'
 import { ERRORS, type ErrorCode } from '../../../shared/contracts/errors.ts'
-import { DocumentRecord, type ProcessingEvent } from '../../../shared/contracts/record.ts'
+import { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
 import { Answer } from '../../../shared/contracts/retrieval.ts'
 
 export const API_KEY = 'gk_test_0123456789abcdef'
@@ -243,7 +243,7 @@ function answerOf(question: string, live: readonly Stored[], inventive: boolean)
 }
 
 function recordOf({ view, erased }: Stored): DocumentRecord {
-  const event: ProcessingEvent = {
+  const event = ProcessingEvent.parse({
     schema: 'greffier.event/1',
     event_id: randomUUID(),
     time: view.created_at,
@@ -273,7 +273,7 @@ function recordOf({ view, erased }: Stored): DocumentRecord {
     result: 'ok',
     error_code: null,
     duration_ms: 1,
-  }
+  })
   const erasure = { ...event, operation: 'Erase', step: 'erase', stores: [{ store: 'sqlite', kind: 'points', remaining: 0 }] }
   return DocumentRecord.parse({ document_id: view.document_id, events: erased ? [event, erasure] : [event] })
 }
