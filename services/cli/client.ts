@@ -11,6 +11,7 @@ import {
   UploadDefaults,
   type UploadOptions,
 } from '../../shared/contracts/document.ts'
+import { ExposureReport } from '../../shared/contracts/exposure.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { PolicyReplay, type PolicyReplayRequest } from '../../shared/contracts/replay.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
@@ -91,6 +92,14 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
         { method: 'POST', path: '/v1/policy/replay', body: question, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true },
         PolicyReplay,
       ),
+    exposure: (question: Record<string, string | undefined>): Promise<ExposureReport> =>
+      http.json({ method: 'GET', path: '/v1/exposure', query: question, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true }, ExposureReport),
+    /** Markdown. */
+    exposureDraft: async (question: Record<string, string | undefined>): Promise<string> => {
+      const headers = { accept: 'text/markdown' }
+      const path = '/v1/exposure/draft'
+      return (await http.send({ method: 'GET', path, query: question, headers, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true })).text()
+    },
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),

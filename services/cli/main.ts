@@ -23,7 +23,7 @@ import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
 import { createOutput } from './output.ts'
-import { type Add, addAdvise, addCosts, addPolicy, addProcessors, type Run } from './policy-commands.ts'
+import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
 import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
@@ -121,6 +121,7 @@ function assemble(run: Run): Command {
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
   addCosts(add, run)
+  addExposure(add, run)
   add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
     .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
     .option(

@@ -8,6 +8,7 @@ import { PolicyTask } from '../../shared/policy/policy.ts'
 import { parseList, parseWith } from './arguments.ts'
 import { adviseCase } from './commands/advise.ts'
 import { cost, estimateCost } from './commands/cost.ts'
+import { exposure } from './commands/exposure.ts'
 import { explainPolicy, replayPolicy, testPolicy } from './commands/policy.ts'
 import { checkProcessors, listProcessors, printMatrix, showProcessor } from './commands/processors.ts'
 import type { CommandContext } from './context.ts'
@@ -86,6 +87,19 @@ export function addCosts(add: Add, run: Run): void {
     (files: string[], { json, sensitivity, data, purpose: of }) =>
       run({ json }, (context) => estimateCost(context, files, { sensitivity, data_classes: data, purpose: of })),
   )
+}
+
+export function addExposure(add: Add, run: Run): void {
+  add('exposure', 'what a processor, or a company behind one, held in an interval (GDPR Art. 33)')
+    .requiredOption('--processor <name>', 'a key of the register, or a subprocessor')
+    .requiredOption('--from <time>', 'the interval’s begin', time)
+    .requiredOption('--to <time>', 'the interval’s end', time)
+    .option('--csv', 'every document as a line of CSV', false)
+    .option('--draft <file>', 'write a draft of the notification, Markdown')
+    .option('--aware-at <time>', 'when the controller became aware', time)
+    .action(({ json, processor, from, to, csv, draft, awareAt }) =>
+      run({ json }, (context) => exposure(context, { processor, from, to }, { csv, draft, awareAt })),
+    )
 }
 
 export function addAdvise(add: Add, run: Run): void {

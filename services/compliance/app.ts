@@ -10,11 +10,23 @@ import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
+import { addErasureRoutes, type ErasureServices } from './erasures.ts'
+import { addExposureRoutes, type ExposureServices } from './exposure.ts'
+import { addLedgerRoutes } from './ledger.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
+import { addRestrictionRoutes, type RestrictionServices } from './restrictions.ts'
+import { addSubjectRequestRoutes, type SubjectRequestServices } from './subject-requests.ts'
+import { addSubjectRoutes } from './subjects.ts'
 
 const Id = z.object({ id: z.uuid() })
 
-interface ComplianceServices extends CostServices, ReplayServices {
+interface ComplianceServices
+  extends CostServices,
+    ReplayServices,
+    ErasureServices,
+    RestrictionServices,
+    ExposureServices,
+    SubjectRequestServices {
   register: ProcessorRegister
 }
 
@@ -59,6 +71,12 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
 
   addCostRoutes(server, services)
   addReplayRoute(server, services)
+  addErasureRoutes(server, services)
+  addRestrictionRoutes(server, services)
+  addExposureRoutes(server, services)
+  addSubjectRoutes(server, services)
+  addSubjectRequestRoutes(server, services)
+  addLedgerRoutes(server, services)
 
   const manage = authorize(database, 'keys:manage')
   server.get(

@@ -10,7 +10,8 @@ import {
 import { AppError, errorCode } from '../../shared/contracts/errors.ts'
 import { type Tx, withTenant } from '../../shared/database/connection.ts'
 import { readPages } from '../../shared/database/content.ts'
-import { addRevision, buryDocument, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
+import { addRevision, type DocumentRow, findDocument, listDocuments } from '../../shared/database/documents.ts'
+import { eraseByHand } from '../../shared/database/erasures.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { redriveDocument } from '../../shared/database/redrive.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
@@ -174,13 +175,19 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       schema: {
         tags,
         summary: 'Erase a document from every store',
-        description: 'From this answer on no read finds the document; its record stays, and names when each store was found empty.',
+        description:
+          'From this answer on no read finds the document; its record stays, and names when each store was found empty. `Location` is the request whose certificate says so. A hold stands against it: the document is then restricted instead (409).',
         params: Id,
         response: { 202: z.strictObject({ document_id: z.uuid(), status: z.literal('erased') }) },
       },
     },
     async ({ identity, params }, reply) => {
-      await withTenant(database, identity.tenantId, (tx) => buryDocument(tx, identity.tenantId, params.id))
+      const { requestId, held } = await withTenant(database, identity.tenantId, (tx) => eraseByHand(tx, identity.tenantId, params.id))
+      if (held)
+        throw new AppError('DOCUMENT_HELD', 'it was restricted instead', {
+          extra: { document_id: params.id, reason: held.reason, hold_until: held.until?.toISOString() ?? null, erasure_id: requestId },
+        })
+      if (requestId !== null) reply.header('location', `/v1/erasures/${requestId}`)
       return reply.status(202).send({ document_id: params.id, status: 'erased' })
     },
   )

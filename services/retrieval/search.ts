@@ -111,6 +111,7 @@ async function readLive(
       'purpose',
     ])
     .where('documents.erased_at', 'is', null)
+    .where('documents.restricted_at', 'is', null)
     .where(
       'chunks.id',
       'in',

@@ -4,6 +4,7 @@ import type { DocumentKeys } from '../blobs/vault.ts'
 import { Evidence, type Field, FieldCheck, FieldPath, Page } from '../contracts/extraction.ts'
 import type { Chunk } from '../contracts/retrieval.ts'
 import type { Tx } from './connection.ts'
+import { deleteSubjects } from './subjects.ts'
 
 /** Rows of one insert: PostgreSQL takes 65,535 parameters a statement. */
 const INSERT_ROWS_MAX = 1_000
@@ -98,19 +99,20 @@ export async function replaceChunks(tx: Tx, key: RevisionKey, chunks: readonly C
   for (const part of inParts(chunks.map((chunk) => ({ ...key, ...chunk })))) await tx.insertInto('chunks').values(part).execute()
 }
 
-/** Removes pages, fields and chunks of every revision, or only of those before `beforeRevision`. */
+/** Removes pages, fields, chunks and named subjects of every revision, or only of those before `beforeRevision`. */
 export async function deleteContent(tx: Tx, documentId: string, beforeRevision?: number): Promise<void> {
   for (const table of ['pages', 'fields', 'chunks'] as const) {
     let query = tx.deleteFrom(table).where('document_id', '=', documentId)
     if (beforeRevision !== undefined) query = query.where('revision', '<', beforeRevision)
     await query.execute()
   }
+  await deleteSubjects(tx, documentId, beforeRevision)
 }
 
 /** Rows of content that a document has: the probe after an erasure. */
 export async function countContent(tx: Tx, documentId: string): Promise<number> {
   let rows = 0
-  for (const table of ['pages', 'fields', 'chunks'] as const) {
+  for (const table of ['pages', 'fields', 'chunks', 'document_subjects'] as const) {
     const counted = await tx
       .selectFrom(table)
       .select((row) => row.fn.countAll<string>().as('rows'))

@@ -99,13 +99,20 @@ export async function addRevision(tx: Tx, tenantId: string, documentId: string, 
 
 /**
  * Reads a document's row, locked on demand. Another tenant's document looks like a missing one.
- * Throws DOCUMENT_NOT_FOUND, DOCUMENT_ERASED.
+ * Throws DOCUMENT_NOT_FOUND, DOCUMENT_ERASED, DOCUMENT_RESTRICTED: what may only be stored is read by nobody (Art. 18(2)).
  */
 export async function findDocument(tx: Tx, documentId: string, lock: 'none' | 'update' = 'none'): Promise<DocumentRow> {
-  let query = tx.selectFrom('documents').selectAll().where('id', '=', documentId)
-  if (lock === 'update') query = query.forUpdate()
-  const row = await query.executeTakeFirst()
-  if (!row) throw new AppError('DOCUMENT_NOT_FOUND')
+  const row = await findStored(tx, documentId, lock)
+  if (row.restricted_at)
+    throw new AppError('DOCUMENT_RESTRICTED', undefined, {
+      extra: { document_id: documentId, restricted_at: row.restricted_at.toISOString() },
+    })
+  return row
+}
+
+/** As `findDocument`, restricted or not: for what concerns the restriction itself. Throws DOCUMENT_NOT_FOUND, DOCUMENT_ERASED. */
+export async function findStored(tx: Tx, documentId: string, lock: 'none' | 'update' = 'none'): Promise<DocumentRow> {
+  const row = await readRow(tx, documentId, lock)
   if (row.erased_at)
     throw new AppError('DOCUMENT_ERASED', undefined, {
       extra: { document_id: documentId, document_status: 'erased', erased_at: row.erased_at.toISOString() },
@@ -113,9 +120,18 @@ export async function findDocument(tx: Tx, documentId: string, lock: 'none' | 'u
   return row
 }
 
+/** The row whatever became of the document. Throws DOCUMENT_NOT_FOUND. */
+export async function readRow(tx: Tx, documentId: string, lock: 'none' | 'update' = 'none'): Promise<DocumentRow> {
+  let query = tx.selectFrom('documents').selectAll().where('id', '=', documentId)
+  if (lock === 'update') query = query.forUpdate()
+  const row = await query.executeTakeFirst()
+  if (!row) throw new AppError('DOCUMENT_NOT_FOUND')
+  return row
+}
+
 /** Newest first; `before` is the last id of the page before (identifiers sort by time). */
 export async function listDocuments(tx: Tx, limit: number, before: string | null, status?: DocumentRow['status']): Promise<DocumentRow[]> {
-  let query = tx.selectFrom('documents').selectAll().where('erased_at', 'is', null)
+  let query = tx.selectFrom('documents').selectAll().where('erased_at', 'is', null).where('restricted_at', 'is', null)
   if (status !== undefined) query = query.where('status', '=', status)
   if (before !== null) query = query.where('id', '<', before)
   return query.orderBy('id', 'desc').limit(limit).execute()
@@ -145,9 +161,12 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
       type: null,
       language: null,
       schema_name: null,
+      restricted_at: null,
+      restriction_ground: null,
     })
     .where('id', '=', documentId)
     .execute()
+  await tx.deleteFrom('holds').where('document_id', '=', documentId).execute()
   await tx
     .updateTable('revisions')
     .set({ schema_name: null, schema_version: null, schema_hash: null })

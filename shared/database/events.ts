@@ -2,9 +2,11 @@ import canonicalize from 'canonicalize'
 import { sql } from 'kysely'
 import type { z } from 'zod'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
+import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { Stage } from '../contracts/jobs.ts'
 import { type EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import { EVENT_BYTES_MAX } from '../ledger/canonical.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { Tx } from './connection.ts'
 
@@ -37,7 +39,7 @@ const EMPTY = {
 
 /**
  * Appends an event in the transaction of the change it describes, as canonical JSON (RFC 8785): the bytes never change afterwards, and no role
- * may update or delete them. `closes` names the intent that this event completes; an intent can be closed once. Returns the event's id.
+ * may update or delete them. The same statement queues it for the tenant's log (shared/database/ledger.ts). `closes` names the intent that this event completes; an intent can be closed once. Returns the event's id.
  */
 export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, closes: string | null = null): Promise<string> {
   const event = ProcessingEvent.parse({
@@ -51,16 +53,19 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
     parent_events: closes === null ? (draft.parent_events ?? []) : [closes],
   } satisfies z.input<typeof ProcessingEvent>)
   const documents = new Set([...(event.doc_ref === null ? [] : [event.doc_ref]), ...event.hits.map((hit) => hit.doc_ref)])
+  const body = canonicalize(event) as string
+  // A leaf that no auditor could read back must not be written: it could never be taken out of the log again.
+  if (Buffer.byteLength(body) > EVENT_BYTES_MAX) throw new AppError('INTERNAL', `an event has at most ${EVENT_BYTES_MAX} bytes`)
   await tx
-    .insertInto('events')
-    .values({
-      id: event.event_id,
-      tenant_id: tenantId,
-      document_ids: [...documents],
-      phase: event.phase,
-      closes,
-      body: canonicalize(event) as string,
-    })
+    .with('logged', (db) =>
+      db
+        .insertInto('events')
+        .values({ id: event.event_id, tenant_id: tenantId, document_ids: [...documents], phase: event.phase, closes, body })
+        .returning(['tenant_id', 'seq']),
+    )
+    .insertInto('ledger_queue')
+    .columns(['tenant_id', 'event_seq'])
+    .expression((from) => from.selectFrom('logged').select(['tenant_id', 'seq']))
     .execute()
   if (event.phase === 'intent') await tx.insertInto('open_intents').values({ event_id: event.event_id, tenant_id: tenantId }).execute()
   if (closes !== null) await tx.deleteFrom('open_intents').where('event_id', '=', closes).execute()

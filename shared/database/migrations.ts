@@ -6,6 +6,9 @@ import { TENANT_DEFAULTS } from './migrations/0004-tenant-defaults.ts'
 import { LIMITS_AND_BUDGETS } from './migrations/0005-limits-and-budgets.ts'
 import { PAGES_READ } from './migrations/0006-pages-read.ts'
 import { EXTRACTION_SCHEMAS } from './migrations/0007-extraction-schemas.ts'
+import { LEDGER } from './migrations/0008-ledger.ts'
+import { RIGHTS } from './migrations/0009-rights.ts'
+import { SUBJECTS } from './migrations/0010-subjects.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -59,4 +62,15 @@ async function admit(client: Client, serviceUrl: string): Promise<void> {
 }
 
 /** In the order in which they are applied; the place is the version. */
-const MIGRATIONS = [FOUNDATION, FIND_API_KEY, LOCK_ARTIFACTS, TENANT_DEFAULTS, LIMITS_AND_BUDGETS, PAGES_READ, EXTRACTION_SCHEMAS] as const
+const MIGRATIONS = [
+  FOUNDATION,
+  FIND_API_KEY,
+  LOCK_ARTIFACTS,
+  TENANT_DEFAULTS,
+  LIMITS_AND_BUDGETS,
+  PAGES_READ,
+  EXTRACTION_SCHEMAS,
+  LEDGER,
+  RIGHTS,
+  SUBJECTS,
+] as const

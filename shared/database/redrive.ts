@@ -30,6 +30,7 @@ export async function listRefused(tx: Tx, refusedUnder: string, after: string | 
     .select(['d.tenant_id', 'd.id as document_id'])
     .where('d.status', '=', 'refused')
     .where('d.erased_at', 'is', null)
+    .where('d.restricted_at', 'is', null)
     .where(refusedUnderOthers(refusedUnder))
   if (after !== null) query = query.where('d.id', '>', after)
   return query.orderBy('d.id').limit(limit).execute()

@@ -1,8 +1,10 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { DataClass, DocumentStatus, MediaType, Sensitivity, StageView } from '../contracts/document.ts'
+import type { ErasureGround, ErasureState, HoldReason, ItemState, RestrictionGround } from '../contracts/erasure.ts'
 import type { ErrorCode } from '../contracts/errors.ts'
 import type { DocumentType, Field, Page } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
+import type { FoundIn, SubjectRequestKind } from '../contracts/subjects.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
 type NullableTimestamp = ColumnType<Date | null, Date | null | undefined, Date | null>
@@ -58,6 +60,34 @@ export interface Tables {
     created_at: Timestamp
     completed_at: NullableTimestamp
     erased_at: NullableTimestamp
+    /** Stored and nothing else (Art. 18). */
+    restricted_at: NullableTimestamp
+    restriction_ground: ColumnType<RestrictionGround | null, undefined, RestrictionGround | null>
+  }
+  /** What stands against an erasure (Art. 17(3)). `sealed_text` is under the document's key. */
+  holds: Owned & { reason: HoldReason; until: NullableTimestamp; sealed_text: Buffer | null; created_at: Timestamp }
+  erasure_requests: {
+    id: string
+    tenant_id: string
+    ground: ErasureGround | null
+    scope: string
+    retention_rule: string | null
+    received_at: Timestamp
+    due_at: Timestamp
+    extended_at: NullableTimestamp
+    /** Under a key of the tenant's. */
+    sealed_extension: ColumnType<Buffer | null, undefined, Buffer>
+    state: Generated<ErasureState>
+    completed_at: NullableTimestamp
+    /** The signed note that was issued last. */
+    certificate: ColumnType<string | null, undefined, string>
+  }
+  erasure_items: Owned & {
+    request_id: string
+    state: ItemState
+    refusal: ColumnType<HoldReason | null, HoldReason | undefined, never>
+    hold_until: ColumnType<Date | null, Date | null | undefined, never>
+    erased_at: NullableTimestamp
   }
   revisions: Owned & {
     revision: number
@@ -105,6 +135,17 @@ export interface Tables {
   }
   fields: Owned & { revision: number; name: string; status: Field['status']; sealed_content: Buffer }
   chunks: Owned & { id: string; revision: number; ordinal: number; page: number; start: number; end: number }
+  /** Identifiers as keyed hashes; the random ids say nothing about whom they stand for. */
+  subject_identifiers: { tenant_id: string; kind: string; identifier_hmac: Buffer; subject_id: string }
+  document_subjects: Owned & { revision: number; subject_id: string; found_in: FoundIn }
+  subject_requests: {
+    id: string
+    tenant_id: string
+    kind: SubjectRequestKind
+    identifiers: string
+    created_at: Timestamp
+    due_at: Timestamp
+  }
   events: {
     seq: Generated<string>
     id: string
@@ -117,6 +158,22 @@ export interface Tables {
   }
   /** Model calls that have begun and not yet ended: what a crash leaves here is closed as `outcome_unknown`. */
   open_intents: { event_id: string; tenant_id: string; created_at: Timestamp }
+  /** Events that are in no log yet; written with each event, deleted by the sequencer. */
+  ledger_queue: { tenant_id: string; event_seq: Bigint }
+  ledger_leaves: { tenant_id: string; leaf_index: Bigint; event_seq: Bigint }
+  /** `edge`: `encodeEdge` of shared/ledger/tiles.ts for `size`. */
+  ledger_logs: { tenant_id: string; size: Bigint; edge: Buffer }
+  ledger_tiles: { tenant_id: string; level: number; index: Bigint; hashes: Buffer }
+  ledger_checkpoints: { tenant_id: string; size: Bigint; note: string; created_at: Timestamp }
+  /** `sealed_seed` under the tenant's ledger key; null once another key follows. `rotation`: how this key followed from the one before. */
+  ledger_keys: {
+    tenant_id: string
+    generation: number
+    vkey: string
+    sealed_seed: Buffer | null
+    rotation: string | null
+    created_at: Timestamp
+  }
   artifacts: Owned & { kind: string; store: string; locator: string; registered_at: Timestamp; erased_at: NullableTimestamp }
   outbox: Owned & { id: Generated<string>; stage: Stage; revision: number; due_at: Timestamp }
   idempotency: Owned & { key_hmac: Buffer; request_hmac: Buffer; answer: string; created_at: Timestamp }

@@ -18,7 +18,7 @@ export type StageKey = Omit<StageJob, 'v'> & { stage: Stage }
 /** What `beginStage` decided. `epoch` fences every later write of this start. */
 export type Begun =
   | { kind: 'run' | 'exhausted'; epoch: number; starts: number; document: DocumentRow }
-  | { kind: 'skip'; reason: 'finished' | 'superseded' | 'erased' | 'unknown' }
+  | { kind: 'skip'; reason: 'finished' | 'superseded' | 'erased' | 'restricted' | 'unknown' }
   | { kind: 'open'; starts: number }
 
 /**
@@ -65,7 +65,7 @@ export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver
       UPDATE stages s SET status = 'running', epoch = epoch + 1, starts = starts + 1, started_at = now(), queued_at = now()
       FROM document d
       WHERE s.document_id = d.id AND s.revision = ${revision} AND s.stage = ${stage}
-        AND (s.stage = 'erase' OR (d.erased_at IS NULL AND d.revision = s.revision))
+        AND (s.stage = 'erase' OR (d.erased_at IS NULL AND d.restricted_at IS NULL AND d.revision = s.revision))
         AND (s.status = 'pending' OR (s.status = 'running' AND ${takeOver}))
       RETURNING s.epoch, s.starts
     ), processing AS (
@@ -81,6 +81,8 @@ export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver
   if (epoch !== null && starts !== null) return { kind: starts > JOBS[stage].attempts ? 'exhausted' : 'run', epoch, starts, document }
   if (document.erased_at && stage !== 'erase') return { kind: 'skip', reason: 'erased' }
   if (document.revision !== revision && stage !== 'erase') return { kind: 'skip', reason: 'superseded' }
+  // It stays due, and the sweeper asks again when the restriction is lifted.
+  if (document.restricted_at && stage !== 'erase') return { kind: 'skip', reason: 'restricted' }
   return !takeOver && stage_status === 'running' ? { kind: 'open', starts: stage_starts ?? 0 } : { kind: 'skip', reason: 'finished' }
 }
 

@@ -12,6 +12,10 @@ export interface TenantKeys {
   tokens: Buffer
   /** Recognises duplicates and idempotent requests. */
   requests: Buffer
+  /** Seals the private keys that sign the tenant's log. */
+  ledger: Buffer
+  /** Recognises the identifiers of data subjects. */
+  subjects: Buffer
 }
 
 export interface Tenants {
@@ -45,7 +49,13 @@ export function createTenants(database: Database, masterKey: Buffer): Tenants {
       )
       if (!row) throw new AppError('NOT_FOUND', 'no such tenant')
       const root = unwrapKey(masterKey, row.wrapped_key, `tenant/${tenantId}`)
-      const keys = { documents: deriveKey(root, 'documents'), tokens: deriveKey(root, 'tokens'), requests: deriveKey(root, 'requests') }
+      const keys = {
+        documents: deriveKey(root, 'documents'),
+        tokens: deriveKey(root, 'tokens'),
+        requests: deriveKey(root, 'requests'),
+        ledger: deriveKey(root, 'ledger'),
+        subjects: deriveKey(root, 'subjects'),
+      }
       cache.set(tenantId, keys)
       return keys
     },

@@ -1,22 +1,28 @@
 import type { Cost } from '../contracts/cost.ts'
 import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
 import { classesOf, type Decision } from '../policy/evaluate.ts'
+import { type Declarations, recipientOf } from '../policy/recipient.ts'
+import type { ProcessorRegister } from '../policy/register.ts'
+import { custodyOf, NO_CUSTODY } from './call-custody.ts'
 import type { CallContext } from './gateway.ts'
 import type { CallFacts, Provider } from './provider.ts'
 
 /** What a call's events have in common: whom it was to reach, by which rule, with what of which documents. */
 export type CallDraft = Omit<EventDraft, 'phase'>
 
-interface Hashes {
+interface Rules {
+  register: ProcessorRegister
   registerHash: string
   policyHash: string
+  declarations: Declarations
 }
 
-export function describeCall(hashes: Hashes, provider: Provider, decision: Decision, context: CallContext): CallDraft {
+export function describeCall(rules: Rules, provider: Provider, decision: Decision, context: CallContext): CallDraft {
   const documents = context.subjects.filter((subject) => subject.document_id !== null)
   const question = context.subjects.find((subject) => subject.document_id === null)
   const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
   const { processor, endpoints, region, models, languageModel } = provider
+  const recipients = endpoints.map((endpoint) => recipientOf(rules.register, { processor, endpoint, region }, rules.declarations))
   return {
     operation: context.task === 'embed' ? 'Derive' : 'Infer',
     step: context.step,
@@ -31,8 +37,9 @@ export function describeCall(hashes: Hashes, provider: Provider, decision: Decis
     subject_categories: [...(single?.subject_categories ?? [])],
     provenance: 'derived',
     // Which of several servers takes the call is known when it has ended.
-    recipient: { processor, endpoint: endpoints.join(' '), region, register_hash: hashes.registerHash },
-    policy: { hash: hashes.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
+    recipient: { processor, endpoint: endpoints.join(' '), region, register_hash: rules.registerHash },
+    ...(decision.outcome === 'refused' ? NO_CUSTODY : custodyOf(recipients, new Date())),
+    policy: { hash: rules.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
     model: {
       task: context.task,
       requested: models[context.task] ?? '',

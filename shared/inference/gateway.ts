@@ -12,6 +12,7 @@ import { costOf, type PricedCall, type PriceList } from '../policy/prices.ts'
 import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import { explainRefusal } from '../policy/refusal.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
+import { NO_CUSTODY } from './call-custody.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
 import { maskCall } from './masked-provider.ts'
 import { meterCall } from './meter.ts'
@@ -65,8 +66,8 @@ export interface ModelGateway {
   readonly order: Readonly<Record<Task, readonly ProviderIdentity[]>>
   /**
    * The only door out. Takes the first provider that the policy allows for every subject, commits the intent before a byte leaves, masks what the rule
-   * says, calls, and completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED when a
-   * subject was erased before the intent, BUDGET_EXHAUSTED when the tenant has used up its day, BUDGET_TOO_SMALL when no day would do, else what the
+   * says, calls, and completes the event. Refusals on the way are events too. Throws POLICY_REFUSED when none is allowed, DOCUMENT_ERASED or DOCUMENT_RESTRICTED when a
+   * subject was erased or restricted before the intent, BUDGET_EXHAUSTED when the tenant has used up its day, BUDGET_TOO_SMALL when no day would do, else what the
    * provider throws.
    */
   call<T>(context: CallContext, run: Run<T>): Promise<GatewayResult<T>>
@@ -160,6 +161,7 @@ async function show<T>(
     // Before the budget is asked for anything: a store of budgets that does not answer must not leave the intent open.
     await close({
       ...(used && describeAnswer(draft, used, cost)),
+      ...(unmaskable && used === null && NO_CUSTODY),
       ai_generated: false,
       phase: unmaskable ? 'refused' : 'completed',
       result: unmaskable ? null : 'failed',
@@ -185,17 +187,24 @@ function tokensOf({ tokensIn, tokensOut }: CallFacts): number {
 
 function commitIntent({ database }: GatewayOptions, context: CallContext, draft: CallDraft): Promise<string> {
   return withTenant(database, context.tenant_id, async (tx) => {
-    await assertNoneErased(tx, context)
+    await assertAllOpen(tx, context)
     return appendEvent(tx, context.tenant_id, { ...draft, phase: 'intent' })
   })
 }
 
-/** Between reading a document and calling there is time for its erasure, and after its tombstone nobody else is shown it any more. */
-async function assertNoneErased(tx: Tx, { subjects }: CallContext): Promise<void> {
+/** Between reading a document and calling there is time for its erasure or restriction, and after that nobody else is shown it any more. */
+async function assertAllOpen(tx: Tx, { subjects }: CallContext): Promise<void> {
   const ids = subjects.flatMap((subject) => subject.document_id ?? [])
   if (ids.length === 0) return
-  const erased = await tx.selectFrom('documents').select('id').where('id', 'in', ids).where('erased_at', 'is not', null).executeTakeFirst()
-  if (erased) throw new AppError('DOCUMENT_ERASED')
+  const closed = await tx
+    .selectFrom('documents')
+    .select('erased_at')
+    .where('id', 'in', ids)
+    .where((row) => row.or([row('erased_at', 'is not', null), row('restricted_at', 'is not', null)]))
+    .orderBy('erased_at')
+    .limit(1)
+    .executeTakeFirst()
+  if (closed) throw new AppError(closed.erased_at ? 'DOCUMENT_ERASED' : 'DOCUMENT_RESTRICTED')
 }
 
 function write({ database }: GatewayOptions, context: CallContext, draft: EventDraft, closes: string | null = null): Promise<string> {

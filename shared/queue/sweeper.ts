@@ -89,7 +89,7 @@ async function repeatLostJobs(tx: Tx): Promise<void> {
         JOIN documents d ON d.id = s.document_id
         WHERE s.status IN ('pending', 'running')
           AND s.queued_at < now() - ${REPEAT_AFTER_MS} * interval '1 millisecond'
-          AND s.revision = d.revision AND (d.erased_at IS NULL OR s.stage = 'erase')
+          AND s.revision = d.revision AND ((d.erased_at IS NULL AND d.restricted_at IS NULL) OR s.stage = 'erase')
           AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.document_id = s.document_id AND o.revision = s.revision AND o.stage = s.stage)
         ORDER BY s.queued_at
         LIMIT ${BATCH}

@@ -100,6 +100,11 @@ const Environment = z.object({
   POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
   PRICES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/prices.yaml')),
+  BACKUP_RETENTION_DAYS: z.coerce.number().int().min(0).max(36_500).default(0),
+  /** GDPR Art. 33(1): hours from becoming aware of a breach to its notification. */
+  NOTIFICATION_HOURS: z.coerce.number().int().min(1).max(72).default(72),
+  /** Art. 33(3)(b): whom the authority may ask; it stands in drafts of notifications. */
+  DPO_CONTACT: z.string().min(1).max(500).optional(),
   FAULT_AT: FaultAt.optional(),
 })
 

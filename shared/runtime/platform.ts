@@ -8,6 +8,7 @@ import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
 import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
+import { openTombstones, replayTombstones, type Tombstones } from '../database/tombstones.ts'
 import { checkModels } from '../inference/boot-check.ts'
 import { createEmbedder, type Embedder } from '../inference/embedder.ts'
 import { createGateway, type ModelGateway } from '../inference/gateway.ts'
@@ -56,6 +57,11 @@ export interface Platform {
   /** `hashRules` of what this process decides by today: a refused stage remembers it. It changes on the day on which a fact comes or ages. */
   refusedUnder: () => string
   prices: PriceList
+  tombstones: Tombstones
+  /** How long the operator keeps backups; 0: there are none. */
+  backupRetentionDays: number
+  /** What drafts of notifications say of the time and of whom to ask (GDPR Art. 33). */
+  notification: { notificationHours: number; dpoContact: string | null }
   gateway: ModelGateway
   embedder: Embedder
   metrics: Metrics
@@ -79,7 +85,8 @@ export interface PlatformOptions {
 
 /**
  * Builds the adapters that the configuration names; the only place that knows which. Reads register and policy before it touches anything: what does
- * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database.
+ * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database, and buries what a
+ * restored backup brought back.
  */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
   const metrics = createMetrics()
@@ -95,6 +102,10 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
   const database = openDatabase(databaseUrl, onConnectionError)
+  const tombstonesPath = join(config.DATA_DIR, 'tombstones.jsonl')
+  const { buried, unreadable } = await replayTombstones(database, tombstonesPath)
+  if (buried > 0) log.warn({ count: buried }, 'erased documents were in the database again; they are erased once more')
+  if (unreadable > 0) log.warn({ count: unreadable }, 'lines of the list of tombstones cannot be read')
   const listener = await openListener(databaseUrl, [OUTBOX_CHANNEL, PROGRESS_CHANNEL])
   const backend = config.QUEUE_URL
     ? openRedisQueues(config.QUEUE_URL, onConnectionError)
@@ -134,6 +145,9 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     policyHash: rules.policyHash,
     refusedUnder: () => rulesOn(new Date().toISOString().slice(0, 10)),
     prices: rules.prices,
+    tombstones: openTombstones(tombstonesPath),
+    backupRetentionDays: config.BACKUP_RETENTION_DAYS,
+    notification: { notificationHours: config.NOTIFICATION_HOURS, dpoContact: config.DPO_CONTACT ?? null },
     gateway,
     embedder: createEmbedder(gateway, tenants),
     metrics,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
+import { Activities } from '../policy/activities.ts'
 import { PolicyCases } from '../policy/expectations.ts'
 import { Policy } from '../policy/policy.ts'
 import { PriceList } from '../policy/prices.ts'
@@ -19,6 +20,12 @@ export class PolicyFileError extends Error {
 export function loadRegister(path: string): { register: ProcessorRegister; registerHash: string } {
   const bytes = read(path)
   return { register: parse(path, bytes.toString('utf8'), ProcessorRegister), registerHash: sha256(bytes) }
+}
+
+/** The declared activities and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */
+export function loadActivities(path: string): { activities: Activities; activitiesHash: string } {
+  const bytes = read(path)
+  return { activities: parse(path, bytes.toString('utf8'), Activities), activitiesHash: sha256(bytes) }
 }
 
 /** An organisation's own expectations of its policy. Throws PolicyFileError. */

@@ -36,10 +36,30 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ],
   ['DELETE', '/v1/schemas/:name', 'documents:write'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
+  ['GET', '/v1/documents/:id/hold', 'rights:manage'],
+  ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],
+  ['DELETE', '/v1/documents/:id/hold', 'rights:manage'],
+  ['GET', '/v1/documents/:id/restriction', 'records:read'],
+  ['PUT', '/v1/documents/:id/restriction', 'rights:manage', { ground: '18-1-a' }],
+  ['DELETE', '/v1/documents/:id/restriction', 'rights:manage'],
+  ['POST', '/v1/erasures', 'documents:erase', { ground: '17-1-a', scope: { document_ids: [crypto.randomUUID()] } }],
+  ['GET', '/v1/erasures', 'records:read'],
+  ['GET', '/v1/erasures/:id', 'records:read'],
+  ['GET', '/v1/erasures/:id/certificate', 'records:read'],
+  ['POST', '/v1/erasures/:id/extend', 'documents:erase', { reason: 'many' }],
   ['GET', '/v1/processors', 'records:read'],
   ['GET', '/v1/costs', 'records:read'],
   ['POST', '/v1/costs/estimate', 'records:read', { documents: [{ bytes: 1, media_type: 'text/plain' }] }],
   ['POST', '/v1/policy/replay', 'records:read', { policy: 'name: nothing\nversion: 1\nrules: []\n' }],
+  ['GET', '/v1/exposure?processor=builtin&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z', 'records:read'],
+  ['GET', '/v1/exposure/draft?processor=builtin&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z', 'records:read'],
+  ['POST', '/v1/subjects/find', 'rights:manage', { email: 'nobody@example.org' }],
+  ['POST', '/v1/subject-requests', 'rights:manage', { kind: 'access', identifiers: { email: 'nobody@example.org' } }],
+  ['GET', '/v1/subject-requests/:id', 'rights:manage'],
+  ['GET', '/v1/subject-requests/:id/package', 'rights:manage'],
+  ['GET', '/v1/ledger/checkpoint', 'records:read'],
+  ['GET', '/v1/ledger/key', 'records:read'],
+  ['POST', '/v1/ledger/rotate-key', 'keys:manage'],
   ['GET', '/v1/defaults', 'documents:read'],
   ['PUT', '/v1/defaults', 'keys:manage', { sensitivity: 'internal', data_classes: ['personal'] }],
   ['POST', '/v1/search', 'search', { query: 'xylophone contract' }],
@@ -66,7 +86,9 @@ describe('without a valid key', () => {
     const served = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/:(id|name)/, '{$1}')}`).sort()).toEqual(served.sort())
+    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/\?.*/, '').replace(/:(id|name)/, '{$1}')}`).sort()).toEqual(
+      served.sort(),
+    )
   })
 
   test.each(ROUTES)('%s %s is 401 with WWW-Authenticate', async (method, path, _scope, body) => {

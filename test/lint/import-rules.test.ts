@@ -27,6 +27,7 @@ const VENDORS = {
   'pdf-parse': 'only services/workers/extract imports extractors',
   'pdf-parse/node': 'only services/workers/extract imports extractors',
   'html-to-text': 'only services/workers/extract imports extractors',
+  pdfkit: 'only services/compliance/pdf/report.ts and samples/paper.ts import pdfkit',
   fastify: 'only services and shared/runtime/http*, auth import fastify',
   'fastify-type-provider-zod': 'only services and shared/runtime/http*, auth import fastify',
   '@fastify/multipart': 'only services and shared/runtime/http*, auth import fastify',
@@ -58,7 +59,10 @@ const VENDOR_PLACES: Record<string, (keyof typeof VENDORS)[]> = {
     '@fastify/multipart',
   ],
   'services/cli/planted.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
+  'services/compliance/planted.ts': ['fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
+  'services/compliance/pdf/report.ts': ['pdfkit', 'fastify', 'fastify-type-provider-zod', '@fastify/multipart'],
   'samples/planted.ts': [],
+  'samples/paper.ts': ['pdfkit'],
   'test/planted.ts': Object.keys(VENDORS) as (keyof typeof VENDORS)[],
 }
 

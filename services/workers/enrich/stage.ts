@@ -4,12 +4,14 @@ import { type Database, type Tx, withTenant } from '../../../shared/database/con
 import { countCharacters, type RevisionKey, readPages, replaceFields } from '../../../shared/database/content.ts'
 import type { DocumentRow } from '../../../shared/database/documents.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
+import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
 import { findSensitiveInAll } from '../../../shared/inference/builtin/sensitive.ts'
 import { judgeClaims } from '../../../shared/inference/extraction/judge.ts'
 import type { ExtractionSchema } from '../../../shared/inference/extraction/schema.ts'
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import { estimateTokens } from '../../../shared/inference/token-estimate.ts'
+import { inFields } from '../../../shared/masking/subjects.ts'
 import { type Classed, raise } from '../../../shared/policy/raise.ts'
 import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
@@ -45,6 +47,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
       return {
         write: async (tx) => {
           await replaceFields(tx, key, keys, fields)
+          await replaceSubjects(tx, key, 'field', hashIdentifiers(run.tenantKeys.subjects, inFields(fields)))
           await ownSchemas.record(tx, key, own)
           await tx
             .updateTable('revisions')

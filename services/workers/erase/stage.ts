@@ -5,6 +5,8 @@ import { JOBS } from '../../../shared/contracts/jobs.ts'
 import { type Artifact, listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
 import { type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { countContent, deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
+import { requestBehind, settleErasure } from '../../../shared/database/erasures.ts'
+import type { Tombstones } from '../../../shared/database/tombstones.ts'
 import type { SearchStore } from '../../../shared/search/port.ts'
 import type { StageHandler, StageServices } from '../stage.ts'
 
@@ -16,11 +18,21 @@ const SETTLE_MS = 70_000
  * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage may
  * still be at work, the whole of it is done again when that stage can no longer write.
  */
-export function createErase({ database, vault, blobs, search }: StageServices & { blobs: BlobStore; search: SearchStore }): StageHandler {
+export function createErase({
+  database,
+  vault,
+  blobs,
+  search,
+  tombstones,
+}: StageServices & { blobs: BlobStore; search: SearchStore; tombstones: Tombstones }): StageHandler {
   return async ({ key }) => {
     const place = { tenantId: key.tenant_id, documentId: key.document_id }
-    const artifacts = await withTenant(database, key.tenant_id, (tx) => listArtifacts(tx, key.document_id))
+    const [artifacts, behind] = await withTenant(database, key.tenant_id, async (tx) => [
+      await listArtifacts(tx, key.document_id),
+      await requestBehind(tx, key.document_id),
+    ])
     refuseForeignStores(artifacts, [search.name, blobs.name])
+    await tombstones.append({ tenant_id: key.tenant_id, document_id: key.document_id })
     await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id })
     await vault.destroy(place)
     const points = await search.countDocument({ tenant_id: key.tenant_id, document_id: key.document_id })
@@ -33,9 +45,11 @@ export function createErase({ database, vault, blobs, search }: StageServices & 
         const left = await countContent(tx, key.document_id)
         if (left > 0) throw new AppError('ERASURE_INCOMPLETE', `${left} rows remain`)
         await markErased(tx, key.document_id)
+        if (lookAgainInMs === 0) await settleErasure(tx, key.document_id)
       },
       event: {
         operation: 'Erase',
+        ...behind,
         stores: [
           ...artifacts.map(({ store, kind }) => ({ store, kind, remaining: 0 })),
           { store: 'postgres', kind: 'pages, fields, chunks, annex', remaining: 0 },

@@ -1,4 +1,7 @@
 import { replacePages } from '../../../shared/database/content.ts'
+import { openAnnex } from '../../../shared/database/documents.ts'
+import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
+import { findInPages, inMetadata as inAnnex } from '../../../shared/masking/subjects.ts'
 import type { StageHandler, StageServices } from '../stage.ts'
 import type { Extractor } from './extractor.ts'
 
@@ -10,8 +13,15 @@ export function createExtract({ vault, extractor }: StageServices & { extractor:
     const reopen = async () => (await vault.read(original)).plain
     const pages = await extractor.extract(plain, { tenantId: key.tenant_id, mediaType: document.media_type, reopen }, signal)
     const readable = pages.some((page) => page.method !== 'no_text')
+    const named = await findInPages(pages, signal)
+    const inText = hashIdentifiers(tenantKeys.subjects, named)
+    const inMetadata = hashIdentifiers(tenantKeys.subjects, inAnnex(openAnnex(keys, document).metadata))
     return {
-      write: (tx) => replacePages(tx, key, keys, pages),
+      write: async (tx) => {
+        await replacePages(tx, key, keys, pages)
+        await replaceSubjects(tx, key, 'text', inText)
+        await replaceSubjects(tx, key, 'metadata', inMetadata)
+      },
       event: { operation: 'Analyse', provenance: 'derived' },
       ...(readable ? {} : { failed: 'NO_TEXT' as const }),
     }

@@ -18,6 +18,7 @@ import { withTenant } from '../../../shared/database/connection.ts'
 import { type RevisionKey, readFields, readPages } from '../../../shared/database/content.ts'
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
+import { openTombstones } from '../../../shared/database/tombstones.ts'
 import { createEmbedder } from '../../../shared/inference/embedder.ts'
 import { compileSchema } from '../../../shared/inference/extraction/schema.ts'
 import { NO_FAULTS } from '../../../shared/runtime/faults.ts'
@@ -418,6 +419,7 @@ function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHI
     passPoint: NO_FAULTS,
     room: createTextRoom(1_000_000),
     ownSchemas,
+    tombstones: openTombstones(join(bench.folder, 'tombstones.jsonl')),
   }
   const made = handQueue()
   startWorkerLoop({

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { createDone } from '../../../services/workers/done/stage.ts'
 import { createEnrich, SHIPPED_ONLY } from '../../../services/workers/enrich/stage.ts'
@@ -15,6 +16,7 @@ import { forgetArtifact, registerArtifact } from '../../../shared/database/artif
 import { acceptDocument, addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import type { DueJob } from '../../../shared/database/outbox.ts'
 import { redriveDocument } from '../../../shared/database/redrive.ts'
+import { openTombstones } from '../../../shared/database/tombstones.ts'
 import { type ModelGateway, mapTasks } from '../../../shared/inference/gateway.ts'
 import { dispatchOnce } from '../../../shared/queue/dispatcher.ts'
 import { redriveOnce } from '../../../shared/queue/redrive.ts'
@@ -110,6 +112,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
       passPoint: NO_FAULTS,
       room: createTextRoom(1_000_000),
       ownSchemas: SHIPPED_ONLY,
+      tombstones: openTombstones(join(bench.folder, 'tombstones.jsonl')),
     }
     const queue = handQueue()
     const { watched, quiet } = watchTransactions(database)

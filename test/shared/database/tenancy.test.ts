@@ -33,6 +33,15 @@ const TABLES = [
   'extraction_schemas',
   'budget_days',
   'budget_reservations',
+  'ledger_queue',
+  'ledger_leaves',
+  'ledger_logs',
+  'ledger_tiles',
+  'ledger_checkpoints',
+  'ledger_keys',
+  'subject_identifiers',
+  'document_subjects',
+  'subject_requests',
 ] as const
 
 beforeAll(async () => {
@@ -121,6 +130,7 @@ describe('the role that works across tenants', () => {
     expect(sealed.map((found) => `${found.table}.${found.column}`).sort()).toEqual([
       'documents.sealed_annex',
       'fields.sealed_content',
+      'ledger_keys.sealed_seed',
       'pages.sealed_text',
     ])
     const forbidden = [
@@ -238,7 +248,17 @@ async function seed(tenantId: string): Promise<void> {
   await add(`chunks VALUES ($1, $2, $3, 1, 0, 1, 0, 1)`, newId(), tenantId, document)
   await add(`events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, '{}', 'intent', 'body')`, event, tenantId)
   await add(`open_intents VALUES ($1, $2)`, event, tenantId)
+  await add(`ledger_leaves SELECT $1::uuid, 0, seq FROM greffier.events WHERE id = $2`, tenantId, event)
+  await add(`ledger_queue SELECT $1::uuid, seq FROM greffier.events WHERE id = $2 ON CONFLICT DO NOTHING`, tenantId, event)
+  await add(`ledger_logs VALUES ($1, 0, '')`, tenantId)
+  await add(`ledger_tiles VALUES ($1, 0, 0, decode(repeat('00', 32), 'hex'))`, tenantId)
+  await add(`ledger_checkpoints VALUES ($1, 0, 'note')`, tenantId)
+  await add(`ledger_keys VALUES ($1, 0, 'vkey', '\\x00', NULL)`, tenantId)
   await add(`extraction_schemas VALUES ($1, 'letter', 1, NULL, '{}', 'hash')`, tenantId)
+  const subject = newId()
+  await add(`subject_identifiers VALUES ($1, 'email', '\\x00', $2)`, tenantId, subject)
+  await add(`document_subjects VALUES ($1, $2, 1, $3, 'text')`, tenantId, document, subject)
+  await add(`subject_requests VALUES ($2, $1, 'access', '[]', now(), now())`, tenantId, newId())
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)

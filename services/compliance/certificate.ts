@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import {
+  type CertificateStatus,
+  ErasureCertificate,
+  type IssuedCertificate,
+  type Residual,
+} from '../../shared/contracts/erasure-certificate.ts'
+import { AppError } from '../../shared/contracts/errors.ts'
+import type { Tx } from '../../shared/database/connection.ts'
+import {
+  type Disclosure,
+  type EmptiedStore,
+  readDisclosures,
+  readEmptiedStores,
+  readErased,
+} from '../../shared/database/erasure-evidence.ts'
+import { type ErasureRow, findErasure, keepCertificate, viewErasure } from '../../shared/database/erasures.ts'
+import { appendEvent } from '../../shared/database/events.ts'
+import { fromUtf8 } from '../../shared/ledger/bytes.ts'
+import { canonicalBytes } from '../../shared/ledger/canonical.ts'
+import { NOTE_BYTES_MAX, parseNote } from '../../shared/ledger/note.ts'
+import type { ProcessorRegister } from '../../shared/policy/register.ts'
+
+const DAY_MS = 86_400_000
+/** Room for the signatures. */
+const CERTIFICATE_BYTES_MAX = NOTE_BYTES_MAX - 10_000
+
+/** How each store gives up what it held; `soft`: bytes stay until it compacts, and nobody can tell when. */
+const METHODS: Record<string, { method: string; soft: boolean }> = {
+  postgres: { method: 'key destroyed, rows deleted', soft: false },
+  filesystem: { method: 'head with the wrapped key overwritten, file removed', soft: false },
+  sqlite: { method: 'overwritten (secure_delete, FTS5 secure-delete), write-ahead log emptied', soft: false },
+  qdrant: { method: 'deleted softly', soft: true },
+}
+const UNKNOWN_METHOD = { method: 'deleted', soft: true }
+
+const KEPT = [
+  'the processing record, which holds no content and no names (Art. 5(2))',
+  'in dead rows and the write-ahead log of the database until it reuses them: columns that no key opens, and digests under keys of the tenant',
+]
+
+export interface CertificateServices {
+  register: ProcessorRegister
+  /** How long the operator keeps backups of the data folder and the database; 0: there are none. */
+  backupRetentionDays: number
+}
+
+/** Makes a signed note of a text that ends in a newline, with the key of the tenant's log. */
+export type Sign = (tenantId: string, text: string) => Promise<string>
+
+/**
+ * The certificate of a request that is done: signed, kept, and its hash an event of the record. What said that something remains until a day is issued
+ * again after that day. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
+ */
+export async function issueCertificate(tx: Tx, services: CertificateServices, sign: Sign, id: string): Promise<IssuedCertificate> {
+  const row = await findErasure(tx, id, 'update')
+  if (row.state !== 'done') throw new AppError('ERASURE_NOT_DONE')
+  const now = new Date()
+  if (row.certificate !== null) {
+    const kept = readNote(row.certificate)
+    const { status } = kept.certificate
+    if (status.state !== 'residual_until' || new Date(status.until) > now) return kept
+  }
+  const certificate = await certify(tx, services, row, now)
+  const note = await sign(row.tenant_id, `${fromUtf8(canonicalBytes(certificate, CERTIFICATE_BYTES_MAX), 'NOT_CANONICAL')}\n`)
+  const issued = readNote(note)
+  await keepCertificate(tx, id, note)
+  await appendEvent(tx, row.tenant_id, {
+    operation: 'Erase',
+    step: 'certificate',
+    phase: 'completed',
+    result: 'ok',
+    request_ref: id,
+    output_hash: issued.hash,
+  })
+  return issued
+}
+
+async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, now: Date): Promise<ErasureCertificate> {
+  const erased = await readErased(tx, row.id)
+  const ids = erased.map(({ document_id }) => document_id)
+  const { refusals, scope } = await viewErasure(tx, row)
+  const disclosures = (await readDisclosures(tx, ids)).filter(({ processor }) => deploymentOf(services, processor) !== 'in_process')
+  const emptied = await readEmptiedStores(tx, ids)
+  const logicalAt = latest(erased.map((one) => one.logical_at))
+  const physicalAt = latest(erased.map((one) => one.physical_at))
+  const residuals = [
+    ...disclosures.flatMap((disclosure) => providerResidual(services, disclosure)),
+    ...backupResidual(services, physicalAt),
+    ...softStores(emptied),
+    ...refusals.map(({ document_id, hold_until }): Residual => ({ holder: 'hold', name: document_id, until: hold_until })),
+  ].filter(({ until }) => until === null || new Date(until) > now)
+  return ErasureCertificate.parse({
+    schema: 'greffier.erasure-certificate/1',
+    erasure_id: row.id,
+    controller_ref: row.tenant_id,
+    ground: row.ground,
+    retention_rule: row.retention_rule,
+    scope,
+    received_at: row.received_at.toISOString(),
+    due_at: row.due_at.toISOString(),
+    issued_at: now.toISOString(),
+    status: statusOf(residuals),
+    documents: ids,
+    stores: emptied.map(({ store, kind, count, remaining }) => {
+      const { method, soft } = METHODS[store] ?? UNKNOWN_METHOD
+      const times = { logical_at: logicalAt.toISOString(), physical_at: soft ? null : physicalAt.toISOString() }
+      return { store, kind, method, count, probe: { remaining }, ...times }
+    }),
+    destroyed_keys: ids.map((documentId) => `document/${documentId}`),
+    notices: disclosures.map(({ retained_until: _until, ...notice }) => notice),
+    residuals,
+    refusals,
+    kept: KEPT,
+  } satisfies ErasureCertificate)
+}
+
+/** Never `complete` while something remains. */
+export function statusOf(residuals: readonly Residual[]): CertificateStatus {
+  if (residuals.length === 0) return { state: 'complete' }
+  const ends = residuals.flatMap(({ until }) => until ?? [])
+  if (ends.length < residuals.length) return { state: 'logical_only' }
+  return { state: 'residual_until', until: latest(ends.map((end) => new Date(end))).toISOString() }
+}
+
+/** What the events say goes before what the register says; where neither knows, nobody does. */
+function providerResidual(services: CertificateServices, { processor, last_sent_at, retained_until }: Disclosure): Residual[] {
+  const residual = (until: string | null): Residual[] => [{ holder: 'provider', name: processor, until }]
+  if (retained_until !== null) return residual(retained_until)
+  const days = services.register.processors.find(({ key }) => key === processor)?.retention.days ?? null
+  if (days === 0) return []
+  return residual(days === null ? null : new Date(new Date(last_sent_at).getTime() + days * DAY_MS).toISOString())
+}
+
+function backupResidual({ backupRetentionDays }: CertificateServices, physicalAt: Date): Residual[] {
+  if (backupRetentionDays === 0) return []
+  return [{ holder: 'backup', name: 'backups', until: new Date(physicalAt.getTime() + backupRetentionDays * DAY_MS).toISOString() }]
+}
+
+function softStores(emptied: readonly EmptiedStore[]): Residual[] {
+  const soft = new Set(emptied.map(({ store }) => store).filter((store) => (METHODS[store] ?? UNKNOWN_METHOD).soft))
+  return [...soft].map((store) => ({ holder: 'store', name: store, until: null }))
+}
+
+function deploymentOf({ register }: CertificateServices, processor: string): string {
+  return register.processors.find(({ key }) => key === processor)?.deployment ?? 'unknown'
+}
+
+function latest(times: readonly Date[]): Date {
+  return new Date(Math.max(0, ...times.map((time) => time.getTime())))
+}
+
+function readNote(note: string): IssuedCertificate {
+  const certificate = ErasureCertificate.parse(JSON.parse(parseNote(note).text))
+  return { certificate, note, hash: createHash('sha256').update(note).digest('hex') }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { Purpose } from './document.ts'
+
+/** Documents of one request: they are buried in one transaction. */
+export const ERASURE_DOCUMENTS_MAX = 1_000
+const WRITTEN_REASON_CHARACTERS_MAX = 2_000
+
+/** Why the data subject may ask (Art. 17(1)(a) to (f)). */
+export const ErasureGround = z.enum(['17-1-a', '17-1-b', '17-1-c', '17-1-d', '17-1-e', '17-1-f'])
+export type ErasureGround = z.infer<typeof ErasureGround>
+
+/** What stands against an erasure (Art. 17(3)(a) to (e)): expression, a legal obligation, public health, archives, legal claims. */
+export const HoldReason = z.enum(['17-3-a', '17-3-b', '17-3-c', '17-3-d', '17-3-e'])
+export type HoldReason = z.infer<typeof HoldReason>
+
+/** Art. 18(1)(a) to (d). `hold`: an erasure was refused, and the document is kept for nothing but the reason of its hold. */
+export const RestrictionGround = z.enum(['18-1-a', '18-1-b', '18-1-c', '18-1-d', 'hold'])
+export type RestrictionGround = z.infer<typeof RestrictionGround>
+
+const WrittenReason = z.string().trim().min(1).max(WRITTEN_REASON_CHARACTERS_MAX)
+
+/** `text` may name people: it is sealed under the document's own key, and the record holds a salted commitment to it. */
+export const NewHold = z.strictObject({
+  reason: HoldReason,
+  text: WrittenReason.optional(),
+  until: z.iso.datetime().nullable().default(null),
+})
+export const HoldView = z.strictObject({
+  document_id: z.uuid(),
+  reason: HoldReason,
+  text: z.string().nullable(),
+  until: z.iso.datetime().nullable(),
+  since: z.iso.datetime(),
+})
+export const NewRestriction = z.strictObject({ ground: RestrictionGround.exclude(['hold']) })
+export const RestrictionView = z.strictObject({ document_id: z.uuid(), ground: RestrictionGround, since: z.iso.datetime() })
+
+const ErasureFilter = z
+  .strictObject({ purpose: Purpose.optional(), type: z.string().min(1).max(64).optional(), created_before: z.iso.datetime().optional() })
+  .refine((filter) => Object.keys(filter).length > 0, 'an empty filter would mean everything')
+export type ErasureFilter = z.infer<typeof ErasureFilter>
+
+export const ErasureScope = z.union([
+  z.strictObject({ document_ids: z.array(z.uuid()).min(1).max(ERASURE_DOCUMENTS_MAX) }),
+  z.strictObject({ subject_id: z.uuid() }),
+  z.strictObject({ filter: ErasureFilter }),
+])
+export type ErasureScope = z.infer<typeof ErasureScope>
+
+/** `received_at`: when the person's request arrived, if not now; the month of Art. 12(3) runs from then. */
+export const NewErasure = z.strictObject({ ground: ErasureGround, scope: ErasureScope, received_at: z.iso.datetime().optional() })
+export const NewExtension = z.strictObject({ reason: WrittenReason })
+
+export const ErasureState = z.enum(['erasing', 'done'])
+export type ErasureState = z.infer<typeof ErasureState>
+export const ItemState = z.enum(['erasing', 'erased', 'refused'])
+export type ItemState = z.infer<typeof ItemState>
+
+const Refusal = z.strictObject({ document_id: z.uuid(), reason: HoldReason, hold_until: z.iso.datetime().nullable() })
+
+/** `ground` is null where a document was erased by its id and nobody said why. `done`: nothing of it is under way any more; the refused stay. */
+export const ErasureView = z.strictObject({
+  erasure_id: z.uuid(),
+  ground: ErasureGround.nullable(),
+  scope: ErasureScope,
+  retention_rule: z.string().nullable(),
+  received_at: z.iso.datetime(),
+  due_at: z.iso.datetime(),
+  extended_at: z.iso.datetime().nullable(),
+  state: ErasureState,
+  completed_at: z.iso.datetime().nullable(),
+  counts: z.strictObject({ documents: z.int(), erasing: z.int(), erased: z.int(), refused: z.int() }),
+  refusals: z.array(Refusal),
+})
+export type ErasureView = z.infer<typeof ErasureView>
+export const ErasureList = z.strictObject({ erasures: z.array(ErasureView), next_cursor: z.uuid().nullable() })

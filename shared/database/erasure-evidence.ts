@@ -1,0 +1,65 @@
+import { sql } from 'kysely'
+import { ProcessingEvent } from '../contracts/record.ts'
+import type { Tx } from './connection.ts'
+
+/** Of a request's documents: several passes of each erasure. */
+const EVENTS_MAX = 20_000
+
+export interface Disclosure {
+  processor: string
+  endpoint: string
+  region: string
+  operations: number
+  last_sent_at: string
+  /** As the events say it; null where none does. */
+  retained_until: string | null
+}
+
+export interface EmptiedStore {
+  store: string
+  kind: string
+  count: number
+  remaining: number
+}
+
+/** The documents of a request that are erased; `logical_at` is the tombstone's time, `physical_at` that of the last read-back. */
+export async function readErased(tx: Tx, requestId: string): Promise<{ document_id: string; logical_at: Date; physical_at: Date }[]> {
+  const { rows } = await sql<{ document_id: string; logical_at: Date; physical_at: Date }>`
+    SELECT i.document_id, d.erased_at AS logical_at, coalesce(s.finished_at, i.erased_at) AS physical_at
+    FROM erasure_items i JOIN documents d ON d.id = i.document_id
+    LEFT JOIN stages s ON s.document_id = d.id AND s.stage = 'erase'
+    WHERE i.request_id = ${requestId} AND i.state = 'erased' ORDER BY i.document_id`.execute(tx)
+  return rows
+}
+
+/** Whom these documents were sent to, from their own events. A call that was never completed counts: nobody knows that it did not arrive. */
+export async function readDisclosures(tx: Tx, documentIds: readonly string[]): Promise<Disclosure[]> {
+  const { rows } = await sql<Omit<Disclosure, 'operations'> & { operations: string }>`
+    SELECT e->'recipient'->>'processor' AS processor, e->'recipient'->>'endpoint' AS endpoint, e->'recipient'->>'region' AS region,
+      count(*) FILTER (WHERE e->>'phase' = 'intent') AS operations, max(e->>'time') AS last_sent_at,
+      max(e->'provider_retention'->>'until') AS retained_until
+    FROM (
+      SELECT body::jsonb AS e FROM events WHERE document_ids && ${[...documentIds]}::uuid[] AND phase <> 'refused' AND body LIKE '%"recipient":{%'
+    ) sent
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`.execute(tx)
+  return rows.map((row) => ({ ...row, operations: Number(row.operations) }))
+}
+
+/** What the last pass over each document found in every store, added up. */
+export async function readEmptiedStores(tx: Tx, documentIds: readonly string[]): Promise<EmptiedStore[]> {
+  const { rows } = await sql<{ body: string }>`
+    SELECT body FROM events WHERE document_ids && ${[...documentIds]}::uuid[] AND phase = 'completed' AND body LIKE '%"operation":"Erase"%'
+    ORDER BY seq DESC LIMIT ${EVENTS_MAX}`.execute(tx)
+  const seen = new Set<string>()
+  const sums = new Map<string, EmptiedStore>()
+  for (const row of rows) {
+    const { doc_ref, stores } = ProcessingEvent.parse(JSON.parse(row.body))
+    if (doc_ref === null || stores.length === 0 || seen.has(doc_ref)) continue
+    seen.add(doc_ref)
+    for (const { store, kind, remaining } of stores) {
+      const sum = sums.get(`${store} ${kind}`) ?? { store, kind, count: 0, remaining: 0 }
+      sums.set(`${store} ${kind}`, { ...sum, count: sum.count + 1, remaining: sum.remaining + remaining })
+    }
+  }
+  return [...sums.values()].sort((a, b) => (`${a.store} ${a.kind}` < `${b.store} ${b.kind}` ? -1 : 1))
+}

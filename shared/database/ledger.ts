@@ -1,0 +1,162 @@
+// The stored side of shared/ledger: a log for each tenant, whose leaves are the stored bytes of its events, in the order in which they were committed.
+import { sql } from 'kysely'
+import { NODE_TREE } from '../blobs/hashing.ts'
+import { AppError } from '../contracts/errors.ts'
+import { signCheckpoint } from '../ledger/checkpoint.ts'
+import { appendLeaves, decodeEdge, type Edge, EMPTY_EDGE, encodeEdge, type ReadTiles, rootOf, type TileWrite } from '../ledger/tiles.ts'
+import type { Tx } from './connection.ts'
+import { createLogKey, type LogKeys, originOf, readLogKeys, rotateLogKey } from './ledger-keys.ts'
+import { lockLog, tryLockLog } from './ledger-lock.ts'
+import type { TenantKeys } from './tenants.ts'
+
+/** Events in one transaction of the sequencer: some 4 MB of text, and well below the time of a statement. */
+export const LEDGER_BATCH = 4_096
+/** Tenants in one pass of the sequencer. */
+const QUEUED_TENANTS_MAX = 1_000
+
+/** The newest checkpoint of a log and the keys of that moment, read together. */
+export interface LogHead extends LogKeys {
+  origin: string
+  size: number
+  root: Uint8Array
+  checkpoint: string
+}
+
+/** Tenants with events that are in no log yet; as the system, which sees ids alone. */
+export async function listQueuedTenants(tx: Tx): Promise<string[]> {
+  // One step in the index for each tenant, however long the queue is.
+  const { rows } = await sql<{ tenant_id: string }>`
+    WITH RECURSIVE queued AS (
+      (SELECT tenant_id FROM ledger_queue ORDER BY tenant_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT q.tenant_id FROM ledger_queue q WHERE q.tenant_id > queued.tenant_id ORDER BY q.tenant_id LIMIT 1)
+      FROM queued WHERE queued.tenant_id IS NOT NULL
+    )
+    SELECT tenant_id FROM queued WHERE tenant_id IS NOT NULL LIMIT ${QUEUED_TENANTS_MAX}`.execute(tx)
+  return rows.map((row) => row.tenant_id)
+}
+
+/**
+ * Moves up to `max` queued events into the tenant's log and signs a checkpoint over it, all in the given transaction: an event is in the log, or in the
+ * queue, never in both. Returns how many were moved; null where another process works on this log.
+ */
+export async function sequenceEvents(tx: Tx, tenantId: string, keys: TenantKeys, max: number = LEDGER_BATCH): Promise<number | null> {
+  if (!(await tryLockLog(tx, tenantId))) return null
+  const { rows } = await sql<{ seq: string; body: Buffer }>`
+    SELECT q.event_seq AS seq, convert_to(e.body, 'UTF8') AS body FROM ledger_queue q JOIN events e ON e.seq = q.event_seq
+    WHERE q.tenant_id = ${tenantId} ORDER BY q.event_seq LIMIT ${max}`.execute(tx)
+  if (rows.length === 0) return 0
+  const before = await openLog(tx, tenantId, keys)
+  const { edge, tiles } = appendLeaves(
+    before,
+    rows.map(({ body }) => NODE_TREE.leaf(body)),
+    NODE_TREE,
+  )
+  const seqs = rows.map(({ seq }) => seq)
+  await sql`INSERT INTO ledger_leaves (tenant_id, leaf_index, event_seq)
+    SELECT ${tenantId}, ${before.size} + place - 1, seq FROM unnest(${seqs}::bigint[]) WITH ORDINALITY AS queued (seq, place)`.execute(tx)
+  await sql`DELETE FROM ledger_queue WHERE tenant_id = ${tenantId} AND event_seq = ANY(${seqs}::bigint[])`.execute(tx)
+  await writeTiles(tx, tenantId, tiles)
+  await tx
+    .updateTable('ledger_logs')
+    .set({ size: edge.size, edge: Buffer.from(encodeEdge(edge)) })
+    .where('tenant_id', '=', tenantId)
+    .execute()
+  await writeCheckpoint(tx, tenantId, edge, await readLogKeys(tx, tenantId, keys))
+  return rows.length
+}
+
+/** The newest checkpoint of the tenant's log; a log that has nothing yet begins with one over the empty tree. */
+export async function readHead(tx: Tx, tenantId: string, keys: TenantKeys): Promise<LogHead> {
+  const found = await findHead(tx, tenantId, keys)
+  if (found !== undefined) return found
+  await lockLog(tx, tenantId)
+  await openLog(tx, tenantId, keys)
+  const made = await findHead(tx, tenantId, keys)
+  if (made === undefined) throw new AppError('INTERNAL', 'the log has no checkpoint')
+  return made
+}
+
+/** Exchanges the log's key (shared/ledger/key-rotation.ts). */
+export async function exchangeLogKey(tx: Tx, tenantId: string, keys: TenantKeys): Promise<{ vkey: string; rotation: string }> {
+  await readHead(tx, tenantId, keys)
+  const readTree = async () => {
+    const edge = await readEdge(tx, tenantId)
+    return { size: edge?.size ?? 0, root: rootOf(edge ?? EMPTY_EDGE, NODE_TREE) }
+  }
+  return rotateLogKey(tx, { tenantId, keys, readTree })
+}
+
+/** One query, however many tiles. */
+export function tileReader(tx: Tx, tenantId: string): ReadTiles {
+  return async (ids) => {
+    const { rows } = await sql<{ hashes: Buffer | null }>`
+      SELECT t.hashes FROM unnest(${ids.map(({ level }) => level)}::smallint[], ${ids.map(({ index }) => index)}::bigint[])
+        WITH ORDINALITY AS wanted (level, index, place)
+      LEFT JOIN ledger_tiles t ON t.tenant_id = ${tenantId} AND t.level = wanted.level AND t.index = wanted.index
+      ORDER BY wanted.place`.execute(tx)
+    return rows.map(({ hashes }) => hashes ?? new Uint8Array())
+  }
+}
+
+async function findHead(tx: Tx, tenantId: string, keys: TenantKeys): Promise<LogHead | undefined> {
+  // In one statement: between two, a batch could come.
+  const row = await tx
+    .selectFrom('ledger_logs as log')
+    .innerJoin('ledger_checkpoints as checkpoint', (join) =>
+      join.onRef('checkpoint.tenant_id', '=', 'log.tenant_id').onRef('checkpoint.size', '=', 'log.size'),
+    )
+    .select(['log.size', 'log.edge', 'checkpoint.note'])
+    .where('log.tenant_id', '=', tenantId)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const edge = decodeEdge(Number(row.size), row.edge)
+  return {
+    ...(await readLogKeys(tx, tenantId, keys)),
+    origin: originOf(tenantId),
+    size: edge.size,
+    root: rootOf(edge, NODE_TREE),
+    checkpoint: row.note,
+  }
+}
+
+/** The log's edge, under its lock; made with its first key where there is none. */
+async function openLog(tx: Tx, tenantId: string, keys: TenantKeys): Promise<Edge> {
+  const found = await readEdge(tx, tenantId)
+  if (found !== undefined) return found
+  await createLogKey(tx, tenantId, keys)
+  await tx
+    .insertInto('ledger_logs')
+    .values({ tenant_id: tenantId, size: 0, edge: Buffer.alloc(0) })
+    .execute()
+  await writeCheckpoint(tx, tenantId, EMPTY_EDGE, await readLogKeys(tx, tenantId, keys))
+  return EMPTY_EDGE
+}
+
+async function readEdge(tx: Tx, tenantId: string): Promise<Edge | undefined> {
+  const row = await tx.selectFrom('ledger_logs').select(['size', 'edge']).where('tenant_id', '=', tenantId).executeTakeFirst()
+  return row && decodeEdge(Number(row.size), row.edge)
+}
+
+async function writeCheckpoint(tx: Tx, tenantId: string, edge: Edge, { signer }: LogKeys): Promise<void> {
+  const checkpoint = { origin: originOf(tenantId), size: edge.size, root: rootOf(edge, NODE_TREE), extensions: [] }
+  const note = await signCheckpoint(checkpoint, [signer])
+  await tx.insertInto('ledger_checkpoints').values({ tenant_id: tenantId, size: edge.size, note }).execute()
+}
+
+/** New hashes go behind those that a tile has: what was there stays, byte for byte. */
+async function writeTiles(tx: Tx, tenantId: string, tiles: readonly TileWrite[]): Promise<void> {
+  const { rows } = await sql<{ written: number }>`
+    INSERT INTO ledger_tiles (tenant_id, level, index, hashes)
+    SELECT ${tenantId}, level, index, coalesce(substring((
+        SELECT t.hashes FROM ledger_tiles t WHERE t.tenant_id = ${tenantId} AND t.level = added.level AND t.index = added.index
+      ) FOR added.keep), '') || added.hashes
+    FROM unnest(${tiles.map(({ level }) => level)}::smallint[], ${tiles.map(({ index }) => index)}::bigint[],
+      ${tiles.map(({ offset }) => offset * 32)}::int[], ${tiles.map(({ hashes }) => Buffer.from(hashes))}::bytea[])
+      AS added (level, index, keep, hashes)
+    ON CONFLICT (tenant_id, level, index) DO UPDATE SET hashes = excluded.hashes
+    RETURNING octet_length(hashes) AS written`.execute(tx)
+  const expected = tiles.reduce((sum, { offset, hashes }) => sum + offset * 32 + hashes.length, 0)
+  if (rows.reduce((sum, { written }) => sum + written, 0) !== expected)
+    throw new AppError('INTERNAL', 'a tile of the log is missing or short')
+}

@@ -1,0 +1,79 @@
+import { type Selectable, sql } from 'kysely'
+import type { HoldReason, RestrictionGround } from '../contracts/erasure.ts'
+import { AppError } from '../contracts/errors.ts'
+import type { Tx } from './connection.ts'
+import { appendEvent, describeDocument } from './events.ts'
+import type { Tables } from './schema.ts'
+
+type DocumentRow = Selectable<Tables['documents']>
+export type Hold = Selectable<Tables['holds']>
+
+/** The hold that stands against an erasure now, by the clock of the database; null where there is none or its time is over. */
+export async function activeHold(tx: Tx, documentId: string): Promise<Hold | null> {
+  const hold = await tx
+    .selectFrom('holds')
+    .selectAll()
+    .where('document_id', '=', documentId)
+    .where((row) => row.or([row('until', 'is', null), row('until', '>', sql<Date>`now()`)]))
+    .executeTakeFirst()
+  return hold ?? null
+}
+
+export async function placeHold(
+  tx: Tx,
+  row: DocumentRow,
+  hold: { reason: HoldReason; until: string | null; sealedText: Buffer | null; textCommit: string | null },
+): Promise<Hold> {
+  const values = { reason: hold.reason, until: hold.until === null ? null : new Date(hold.until), sealed_text: hold.sealedText }
+  const placed = await tx
+    .insertInto('holds')
+    .values({ tenant_id: row.tenant_id, document_id: row.id, ...values })
+    .onConflict((conflict) => conflict.column('document_id').doUpdateSet(values))
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  await appendEvent(tx, row.tenant_id, {
+    ...restriction(row, 'hold'),
+    justification_commit: hold.textCommit,
+    retention: { rule: hold.reason, erase_after: placed.until?.toISOString() ?? null, hold: true },
+  })
+  return placed
+}
+
+/** Twice is once. The restriction that a refused erasure left stays until somebody lifts it or erases. */
+export async function liftHold(tx: Tx, row: DocumentRow): Promise<void> {
+  const lifted = await tx.deleteFrom('holds').where('document_id', '=', row.id).returning('reason').executeTakeFirst()
+  if (!lifted) return
+  await appendEvent(tx, row.tenant_id, {
+    ...restriction(row, 'hold_lifted'),
+    retention: { rule: lifted.reason, erase_after: null, hold: false },
+  })
+}
+
+/** Art. 18: from this commit on the document is stored and nothing else. An earlier restriction keeps its day. */
+export async function restrictDocument(
+  tx: Tx,
+  row: DocumentRow,
+  ground: RestrictionGround,
+  requestRef: string | null = null,
+): Promise<{ since: Date; ground: RestrictionGround }> {
+  const { restricted_at } = await tx
+    .updateTable('documents')
+    .set({ restricted_at: sql<Date>`coalesce(restricted_at, now())`, restriction_ground: ground })
+    .where('id', '=', row.id)
+    .returning('restricted_at')
+    .executeTakeFirstOrThrow()
+  if (!restricted_at) throw new AppError('INTERNAL', 'the restriction was not written')
+  await appendEvent(tx, row.tenant_id, { ...restriction(row, 'restriction'), request_ref: requestRef })
+  return { since: restricted_at, ground }
+}
+
+/** Twice is once. Stages that waited go on: the sweeper finds them. The person is to be told before (Art. 18(3)). */
+export async function liftRestriction(tx: Tx, row: DocumentRow): Promise<void> {
+  if (!row.restricted_at) return
+  await tx.updateTable('documents').set({ restricted_at: null, restriction_ground: null }).where('id', '=', row.id).execute()
+  await appendEvent(tx, row.tenant_id, restriction(row, 'restriction_lifted'))
+}
+
+function restriction(row: DocumentRow, step: string) {
+  return { operation: 'Restrict', step, phase: 'completed', result: 'ok', ...describeDocument(row, row.revision) } as const
+}

@@ -1,0 +1,86 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Field, Page } from '../contracts/extraction.ts'
+import type { MaskKind } from '../contracts/masking.ts'
+import type { IdentifierKind } from '../contracts/subjects.ts'
+import { detectLanguage } from '../inference/builtin/language.ts'
+import { countriesOf } from './countries.ts'
+import { findPersonalData } from './find.ts'
+import { type Identifier, normalise } from './subject-identifiers.ts'
+
+/** What the finders call it → what a person is found by. */
+const KINDS = { email: 'email', phone: 'phone', iban: 'iban', national_id: 'id_number', vat_id: 'id_number' } as const satisfies Partial<
+  Record<MaskKind, IdentifierKind>
+>
+const MASK_KINDS = Object.keys(KINDS) as (keyof typeof KINDS)[]
+
+/** Under which metadata an upload says whom it is about. */
+const METADATA: Readonly<Record<string, IdentifierKind>> = {
+  subject_id: 'subject_ref',
+  subject_email: 'email',
+  subject_phone: 'phone',
+  subject_iban: 'iban',
+  subject_id_number: 'id_number',
+  subject_name: 'name',
+}
+
+/** Last names of paths whose value is a person, or may be one: a seller is often somebody who works alone. */
+const PERSON_FIELD =
+  /^(?:employee_name|person_name|patient_name|physician|account_holder|chair|responsible|party_[12]|seller_name|buyer_name|(?:customer|client|contact|tenant|subject|applicant|holder)_name|name)$/
+const LEGAL_FORM =
+  /(?<![\p{L}\d])(?:GmbH|AG|UG|KGa?A?|OHG|SE|GbR|Ltd\.?|Limited|LLP|PLC|Inc\.?|LLC|SARL|S\.A\.|SAS|B\.V\.|BV|N\.V\.|S\.p\.A\.|S\.r\.l\.|Oy|AB|ApS|A\/S|e\. ?V\.)(?![\p{L}\d])/u
+const FIELD_KINDS: Readonly<Record<string, IdentifierKind>> = { email: 'email', phone: 'phone', iban: 'iban', national_id: 'id_number' }
+
+/** UTF-16 offsets in the text, and what stands there. */
+interface FoundIdentifier extends Identifier {
+  start: number
+  end: number
+}
+
+/** Identifiers of people (and of organisations: their form does not tell) in a text. Names need a field: no rule knows them by their form. */
+export function findInText(text: string): FoundIdentifier[] {
+  const language = detectLanguage(text)
+  const countries = countriesOf(language, null)
+  return findPersonalData(text, { kinds: MASK_KINDS, language }).flatMap(({ kind, start, end }) => {
+    const as = KINDS[kind as keyof typeof KINDS]
+    return normalise(as, text.slice(start, end), countries).map((value) => ({ kind: as, value, start, end }))
+  })
+}
+
+/** All pages, however many, with a turn for other work after each. */
+export async function findInPages(pages: readonly Page[], signal: AbortSignal): Promise<Identifier[]> {
+  const found: Identifier[] = []
+  for (const page of pages) {
+    signal.throwIfAborted()
+    for (const { kind, value } of findInText(page.text)) found.push({ kind, value })
+    await nextTurn()
+  }
+  return found
+}
+
+export function inMetadata(metadata: Readonly<Record<string, string>>): Identifier[] {
+  return Object.entries(metadata).flatMap(([key, given]) => {
+    const kind = Object.hasOwn(METADATA, key) ? METADATA[key] : undefined
+    return kind ? normalise(kind, given).map((value) => ({ kind, value })) : []
+  })
+}
+
+export function inFields(fields: Readonly<Record<string, Pick<Field, 'value'>>>): Identifier[] {
+  const found = Object.entries(fields).flatMap(([path, { value }]) => inField(path, value))
+  const whole = [fields.given_names?.value, fields.surname?.value].filter((part) => part !== undefined).join(' ')
+  return [...found, ...normalise('name', whole).map((value) => ({ kind: 'name' as const, value }))]
+}
+
+/** None where a field is no person's. */
+export function inField(path: string, given: string): Identifier[] {
+  const kind = isPerson(path, given) ? 'name' : FIELD_KINDS[lastName(path)]
+  return kind ? normalise(kind, given).map((value) => ({ kind, value })) : []
+}
+
+export function isPerson(path: string, value: string): boolean {
+  const last = lastName(path)
+  return (PERSON_FIELD.test(last) || last === 'attendees') && !LEGAL_FORM.test(value)
+}
+
+function lastName(path: string): string {
+  return path.split('.').findLast((part) => !/^\d+$/.test(part)) ?? ''
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { statusOf } from '../../services/compliance/certificate.ts'
+import type { ErasureView } from '../../shared/contracts/erasure.ts'
+import type { IssuedCertificate } from '../../shared/contracts/erasure-certificate.ts'
+import { openNote } from '../../shared/ledger/note.ts'
+import { verifierOf } from '../../shared/ledger/note-keys.ts'
+import { type Greffier, startGreffier } from '../support/greffier.ts'
+import { waitUntil } from '../support/wait.ts'
+
+type Answer = IssuedCertificate & { vkey: string }
+
+let greffier: Greffier
+beforeAll(async () => {
+  greffier = await startGreffier()
+})
+afterAll(() => greffier.close())
+
+let serial = 0
+async function document(): Promise<string> {
+  const { document_id } = await greffier.upload(`Akte ${++serial}: der Wasserschaden wurde am 3. März 2026 gemeldet.`)
+  await greffier.settled(document_id)
+  return document_id
+}
+
+async function erased(ids: string[]): Promise<string> {
+  const { erasure_id } = await greffier.json<ErasureView>('/v1/erasures', { ground: '17-1-b', scope: { document_ids: ids } })
+  await waitUntil(async () => (await greffier.json<ErasureView>(`/v1/erasures/${erasure_id}`)).state === 'done', 'the erasure')
+  return erasure_id
+}
+
+const certificateOf = (id: string) => greffier.json<Answer>(`/v1/erasures/${id}/certificate`)
+
+/** A call to a provider, as the gateway records it. */
+async function disclose(documentId: string, processor: string, until: string | null): Promise<void> {
+  const [row] = await greffier.rows<{ body: string; tenant_id: string }>(
+    `SELECT body, tenant_id FROM events WHERE document_ids @> ARRAY[$1::uuid] AND phase = 'intent' LIMIT 1`,
+    [documentId],
+  )
+  const body = {
+    ...JSON.parse(row?.body ?? ''),
+    event_id: crypto.randomUUID(),
+    recipient: { processor, endpoint: 'https://provider.example', region: 'eu', register_hash: '' },
+    provider_retention: until === null ? null : { mode: 'days', until },
+  }
+  await greffier.rows(`INSERT INTO events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, ARRAY[$3::uuid], 'intent', $4)`, [
+    body.event_id,
+    row?.tenant_id,
+    documentId,
+    JSON.stringify(body),
+  ])
+}
+
+test('a certificate is signed, says of each store how it was emptied, and its hash stands in the record once', async () => {
+  const ids = [await document(), await document()].sort()
+  const id = await erased(ids)
+  const { certificate, note, hash, vkey } = await certificateOf(id)
+  expect(JSON.parse(openNote(note, [verifierOf(vkey)]).text)).toEqual(certificate)
+  expect(() => openNote(note.replace('"complete"', '"completE"'), [verifierOf(vkey)])).toThrow('SIGNATURE_WRONG')
+  expect(certificate).toMatchObject({ erasure_id: id, status: { state: 'complete' }, documents: ids, residuals: [], notices: [] })
+  expect(certificate.destroyed_keys).toEqual(ids.map((one) => `document/${one}`))
+  expect(certificate.stores.map(({ store, count, probe, physical_at }) => [store, count, probe.remaining, physical_at !== null])).toEqual([
+    ['filesystem', 2, 0, true],
+    ['postgres', 2, 0, true],
+    ['sqlite', 2, 0, true],
+  ])
+  expect(await certificateOf(id)).toEqual({ certificate, note, hash, vkey })
+  const events = await greffier.rows<{ body: string }>(`SELECT body FROM events WHERE body LIKE '%"step":"certificate"%'`)
+  const own = events.map(({ body }) => JSON.parse(body)).filter((event) => event.request_ref === id)
+  expect(own.map((event) => event.output_hash)).toEqual([createHash('sha256').update(note).digest('hex')])
+})
+
+test('an erasure by id has a certificate too, and none before it is done', async () => {
+  const id = await document()
+  const response = await greffier.fetch(`/v1/documents/${id}`, { method: 'DELETE' })
+  const path = response.headers.get('location') ?? ''
+  await greffier.rows(`UPDATE erasure_requests SET state = 'erasing' WHERE id = $1`, [path.split('/').at(-1)])
+  const early = await greffier.fetch(`${path}/certificate`)
+  expect([early.status, await early.json()]).toMatchObject([409, { code: 'ERASURE_NOT_DONE' }])
+  await greffier.rows(
+    `UPDATE erasure_requests SET state = 'done' WHERE id = $1 AND NOT EXISTS (SELECT FROM erasure_items WHERE request_id = $1 AND state = 'erasing')`,
+    [path.split('/').at(-1)],
+  )
+  await waitUntil(async () => (await greffier.fetch(`${path}/certificate`)).status === 200, 'the certificate')
+  expect((await greffier.json<Answer>(`${path}/certificate`)).certificate).toMatchObject({ ground: null, documents: [id] })
+})
+
+test('it is not complete while a provider or a hold keeps something, and names who is to be told', async () => {
+  const [known, unknown, held] = [await document(), await document(), await document()]
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  await disclose(known, 'mistral', until)
+  await disclose(unknown, 'nobody-knows', null)
+  await greffier.fetch(`/v1/documents/${held}/hold`, {
+    method: 'PUT',
+    body: JSON.stringify({ reason: '17-3-b' }),
+    headers: { 'content-type': 'application/json' },
+  })
+  const first = (await certificateOf(await erased([known]))).certificate
+  expect(first).toMatchObject({ status: { state: 'residual_until', until }, residuals: [{ holder: 'provider', name: 'mistral', until }] })
+  expect(first.notices).toMatchObject([{ processor: 'mistral', endpoint: 'https://provider.example', operations: 1 }])
+  expect((await certificateOf(await erased([unknown]))).certificate.status).toEqual({ state: 'logical_only' })
+  const refused = (await certificateOf(await erased([held]))).certificate
+  expect(refused).toMatchObject({ status: { state: 'logical_only' }, documents: [], refusals: [{ document_id: held, reason: '17-3-b' }] })
+})
+
+test('backups keep it from being complete until they are gone, and then it is issued again', async () => {
+  const own = await startGreffier({ BACKUP_RETENTION_DAYS: 30 })
+  try {
+    const { document_id } = await own.upload('Akte: der Keller stand unter Wasser.')
+    await own.settled(document_id)
+    const path = (await own.fetch(`/v1/documents/${document_id}`, { method: 'DELETE' })).headers.get('location')
+    await waitUntil(async () => (await own.fetch(`${path}/certificate`)).status === 200, 'the certificate')
+    const { certificate } = await own.json<Answer>(`${path}/certificate`)
+    expect(certificate).toMatchObject({ status: { state: 'residual_until' }, residuals: [{ holder: 'backup' }] })
+    await own.rows(`UPDATE stages SET finished_at = finished_at - interval '31 days' WHERE document_id = $1`, [document_id])
+    await own.rows(`UPDATE erasure_requests SET certificate = replace(certificate, $1, '2026-01-01T00:00:00.000Z')`, [
+      certificate.residuals[0]?.until,
+    ])
+    expect((await own.json<Answer>(`${path}/certificate`)).certificate).toMatchObject({ status: { state: 'complete' }, residuals: [] })
+  } finally {
+    await own.close()
+  }
+})
+
+test('what remains without an end outweighs what has one', () => {
+  const ending = { holder: 'backup', name: 'backups', until: '2026-12-01T00:00:00.000Z' } as const
+  expect(statusOf([])).toEqual({ state: 'complete' })
+  expect(statusOf([ending, { ...ending, until: '2027-01-01T00:00:00.000Z' }])).toMatchObject({ until: '2027-01-01T00:00:00.000Z' })
+  expect(statusOf([ending, { holder: 'store', name: 'qdrant', until: null }])).toEqual({ state: 'logical_only' })
+})
