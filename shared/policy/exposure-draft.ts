@@ -63,7 +63,7 @@ function timeLines(awareAt: string | null, now: string, notificationHours: numbe
 }
 
 function subjectsText({ subjects }: ExposureTotals): string {
-  if (subjects === null) return `not known: documents are not linked to data subjects here. ${TO_FILL_IN}`
+  if (subjects === null) return `not known: rules found no identifier of a person in these documents. ${TO_FILL_IN}`
   return `${subjects.at_least ? 'at least ' : ''}${subjects.count}`
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { statusOf } from '../../services/compliance/certificate.ts'
+import { statusOf } from '../../services/compliance/rights/certificate.ts'
 import type { ErasureView } from '../../shared/contracts/erasure.ts'
 import type { IssuedCertificate } from '../../shared/contracts/erasure-certificate.ts'
 import { openNote } from '../../shared/ledger/note.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { reportExposure } from '../../../services/compliance/exposure-report.ts'
+import { reportExposure } from '../../../services/compliance/exposure/report.ts'
 import { ExposureQuestion } from '../../../shared/contracts/exposure.ts'
 import { readLinkedSubjects } from '../../../shared/database/exposure.ts'
 import type { Rules } from '../../../shared/policy/explain.ts'

@@ -42,6 +42,9 @@ const TABLES = [
   'subject_identifiers',
   'document_subjects',
   'subject_requests',
+  'holds',
+  'erasure_requests',
+  'erasure_items',
 ] as const
 
 beforeAll(async () => {
@@ -129,7 +132,9 @@ describe('the role that works across tenants', () => {
     )
     expect(sealed.map((found) => `${found.table}.${found.column}`).sort()).toEqual([
       'documents.sealed_annex',
+      'erasure_requests.sealed_extension',
       'fields.sealed_content',
+      'holds.sealed_text',
       'ledger_keys.sealed_seed',
       'pages.sealed_text',
     ])
@@ -259,6 +264,10 @@ async function seed(tenantId: string): Promise<void> {
   await add(`subject_identifiers VALUES ($1, 'email', '\\x00', $2)`, tenantId, subject)
   await add(`document_subjects VALUES ($1, $2, 1, $3, 'text')`, tenantId, document, subject)
   await add(`subject_requests VALUES ($2, $1, 'access', '[]', now(), now())`, tenantId, newId())
+  const request = newId()
+  await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
+  await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
+  await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)

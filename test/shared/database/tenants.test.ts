@@ -20,7 +20,7 @@ test('a tenant’s keys are the same in every process with the master key, and d
   const [mine, others] = [await first.keys(one), await first.keys(two)]
   expect(await createTenants(bench.database, masterKey).keys(one)).toEqual(mine)
   const all = [...Object.values(mine), ...Object.values(others)].map((key: Buffer) => key.toString('hex'))
-  expect(new Set(all).size).toBe(6)
+  expect(new Set(all).size).toBe(10)
 })
 
 test('under another master key a tenant’s keys do not open, and no key stands in the database in the clear', async () => {

@@ -1,7 +1,7 @@
-import { deriveKey } from '../../shared/blobs/keys.ts'
-import type { Tenants } from '../../shared/database/tenants.ts'
-import { signNote } from '../../shared/ledger/note.ts'
-import { formatSigningKey, signerOf, verifierKeyOf } from '../../shared/ledger/note-keys.ts'
+import { deriveKey } from '../../../shared/blobs/keys.ts'
+import type { Tenants } from '../../../shared/database/tenants.ts'
+import { signNote } from '../../../shared/ledger/note.ts'
+import { formatSigningKey, signerOf, verifierKeyOf } from '../../../shared/ledger/note-keys.ts'
 import type { Sign } from './certificate.ts'
 
 /** Signs with an Ed25519 key that is derived from the tenant's root key, wherever no other signer is given. */

@@ -1,13 +1,13 @@
-import { AppError } from '../../shared/contracts/errors.ts'
-import { newId } from '../../shared/contracts/ids.ts'
-import { IdentifierKind, SubjectIdentifiers, SubjectMatches } from '../../shared/contracts/subjects.ts'
-import { type Database, withTenant } from '../../shared/database/connection.ts'
-import { appendEvent } from '../../shared/database/events.ts'
-import { findSubjects, type HashedIdentifier, hashIdentifiers } from '../../shared/database/subjects.ts'
-import type { Tenants } from '../../shared/database/tenants.ts'
-import { normalise } from '../../shared/masking/subject-identifiers.ts'
-import { authorize } from '../../shared/runtime/auth.ts'
-import type { HttpServer } from '../../shared/runtime/http.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
+import { IdentifierKind, SubjectIdentifiers, SubjectMatches } from '../../../shared/contracts/subjects.ts'
+import { type Database, withTenant } from '../../../shared/database/connection.ts'
+import { appendEvent } from '../../../shared/database/events.ts'
+import { findSubjects, type HashedIdentifier, hashIdentifiers } from '../../../shared/database/subjects.ts'
+import type { Tenants } from '../../../shared/database/tenants.ts'
+import { normalise } from '../../../shared/masking/subject-identifiers.ts'
+import { authorize } from '../../../shared/runtime/auth.ts'
+import type { HttpServer } from '../../../shared/runtime/http.ts'
 
 /** Of one answer and one package: their hits have to fit into one event. */
 export const SUBJECT_DOCUMENTS_MAX = 400

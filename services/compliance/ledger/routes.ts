@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { type Database, withTenant } from '../../shared/database/connection.ts'
-import { exchangeLogKey, readHead } from '../../shared/database/ledger.ts'
-import type { Tenants } from '../../shared/database/tenants.ts'
-import { authorize } from '../../shared/runtime/auth.ts'
-import type { HttpServer } from '../../shared/runtime/http.ts'
+import { type Database, withTenant } from '../../../shared/database/connection.ts'
+import { exchangeLogKey, readHead } from '../../../shared/database/ledger.ts'
+import type { Tenants } from '../../../shared/database/tenants.ts'
+import { authorize } from '../../../shared/runtime/auth.ts'
+import type { HttpServer } from '../../../shared/runtime/http.ts'
 
 interface LedgerServices {
   database: Database

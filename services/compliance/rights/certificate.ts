@@ -4,22 +4,22 @@ import {
   ErasureCertificate,
   type IssuedCertificate,
   type Residual,
-} from '../../shared/contracts/erasure-certificate.ts'
-import { AppError } from '../../shared/contracts/errors.ts'
-import type { Tx } from '../../shared/database/connection.ts'
+} from '../../../shared/contracts/erasure-certificate.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
+import type { Tx } from '../../../shared/database/connection.ts'
 import {
   type Disclosure,
   type EmptiedStore,
   readDisclosures,
   readEmptiedStores,
   readErased,
-} from '../../shared/database/erasure-evidence.ts'
-import { type ErasureRow, findErasure, keepCertificate, viewErasure } from '../../shared/database/erasures.ts'
-import { appendEvent } from '../../shared/database/events.ts'
-import { fromUtf8 } from '../../shared/ledger/bytes.ts'
-import { canonicalBytes } from '../../shared/ledger/canonical.ts'
-import { NOTE_BYTES_MAX, parseNote } from '../../shared/ledger/note.ts'
-import type { ProcessorRegister } from '../../shared/policy/register.ts'
+} from '../../../shared/database/erasure-evidence.ts'
+import { type ErasureRow, findErasure, keepCertificate, viewErasure } from '../../../shared/database/erasures.ts'
+import { appendEvent } from '../../../shared/database/events.ts'
+import { fromUtf8 } from '../../../shared/ledger/bytes.ts'
+import { canonicalBytes } from '../../../shared/ledger/canonical.ts'
+import { NOTE_BYTES_MAX, parseNote } from '../../../shared/ledger/note.ts'
+import type { ProcessorRegister } from '../../../shared/policy/register.ts'
 
 const DAY_MS = 86_400_000
 /** Room for the signatures. */

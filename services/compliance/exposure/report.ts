@@ -1,6 +1,6 @@
-import type { ExposedDocument, ExposureQuestion, ExposureReport } from '../../shared/contracts/exposure.ts'
-import { newId } from '../../shared/contracts/ids.ts'
-import { type Database, withTenant } from '../../shared/database/connection.ts'
+import type { ExposedDocument, ExposureQuestion, ExposureReport } from '../../../shared/contracts/exposure.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
+import { type Database, withTenant } from '../../../shared/database/connection.ts'
 import {
   isLastPage,
   type ReadSubjects,
@@ -8,11 +8,11 @@ import {
   readDocumentsPage,
   readSentCalls,
   type SentOnRecord,
-} from '../../shared/database/exposure.ts'
-import type { Rules } from '../../shared/policy/explain.ts'
-import { type Asked, candidatesFor, dayOf, pathsTo, retentionOf, touches } from '../../shared/policy/exposure.ts'
-import { createTally, exposedDocument, type HeldCall } from '../../shared/policy/exposure-tally.ts'
-import { recipientOf } from '../../shared/policy/recipient.ts'
+} from '../../../shared/database/exposure.ts'
+import type { Rules } from '../../../shared/policy/explain.ts'
+import { type Asked, candidatesFor, dayOf, pathsTo, retentionOf, touches } from '../../../shared/policy/exposure.ts'
+import { createTally, exposedDocument, type HeldCall } from '../../../shared/policy/exposure-tally.ts'
+import { recipientOf } from '../../../shared/policy/recipient.ts'
 
 /** Subjects that are told apart, some ten megabytes; where there are more, the report says so. */
 const SUBJECTS_MAX = 100_000
@@ -185,7 +185,7 @@ function notesOf({ rules: { register } }: ReportServices, asked: Asked): string[
   return [
     'A retention that was unknown when a call was made counts as without end, until somebody proves the contrary.',
     'Facts of the register are those of its present file; where a call was made under another file, calls_under_another_register counts it.',
-    'What data subjects the documents speak of is counted only where documents are linked to subjects.',
+    'Data subjects are counted by the identifiers that rules found: who has two may count twice, and who is named in running text alone does not count.',
     ...(unread.length === 0
       ? []
       : [

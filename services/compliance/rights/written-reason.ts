@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { seal, unseal } from '../../shared/blobs/keys.ts'
+import { seal, unseal } from '../../../shared/blobs/keys.ts'
 
 const SALT_BYTES = 32
 const Sealed = z.strictObject({ salt: z.string(), text: z.string() })
