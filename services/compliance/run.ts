@@ -1,14 +1,19 @@
 import { type Database, withSystem, withTenant } from '../../shared/database/connection.ts'
 import { LEDGER_BATCH, listQueuedTenants, sequenceEvents } from '../../shared/database/ledger.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
+import type { Config } from '../../shared/runtime/config.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { startCheckpointPush } from './ledger/checkpoint-push.ts'
+import { openCheckpointTargets } from './ledger/checkpoint-targets.ts'
 
 /** An event is in the log, and under a checkpoint, about this long after its commit. */
 const IDLE_MS = 500
 /** Of one tenant before the next has its turn. */
 const BATCHES_IN_TURN_MAX = 4
+const MS_PER_SECOND = 1_000
 
-export interface Sequencer {
+interface Sequencer {
   close(): Promise<void>
 }
 
@@ -18,8 +23,22 @@ interface SequencerOptions {
   log: Log
 }
 
+/** What runs beside the routes, in any number of processes: events go into the logs, and checkpoints of these to the places outside that keep them. */
+export function startLedger(platform: SequencerOptions & { metrics: Metrics }, config: Config): { close(): Promise<void> } {
+  const { targets, close } = openCheckpointTargets(config)
+  const sequencer = startSequencer(platform)
+  const push = startCheckpointPush({ ...platform, targets, everyMs: config.CHECKPOINT_EVERY_SECONDS * MS_PER_SECOND })
+  return {
+    close: async () => {
+      await push.close()
+      await close()
+      await sequencer.close()
+    },
+  }
+}
+
 /** Moves queued events into their tenants' logs. Any number of processes may run it: one at a time works on a log, and the others leave it out. */
-export function startSequencer(options: SequencerOptions): Sequencer {
+function startSequencer(options: SequencerOptions): Sequencer {
   let closed = false
   let timer: NodeJS.Timeout
   let running: Promise<void> = Promise.resolve()
