@@ -9,10 +9,12 @@ import { createLogKey, type LogKeys, originOf, readLogKeys, rotateLogKey } from 
 import { lockLog, tryLockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
 
-/** Events in one transaction of the sequencer: some 4 MB of text, and well below the time of a statement. */
+/** Events in one transaction of the sequencer: mostly some 4 MB of text, and well below the time of a statement. */
 export const LEDGER_BATCH = 4_096
+/** Their bodies together, give or take one event: an event may have 64 KB. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024
 /** Tenants in one pass of the sequencer. */
-const QUEUED_TENANTS_MAX = 1_000
+export const QUEUED_TENANTS_MAX = 1_000
 
 /** The newest checkpoint of a log and the keys of that moment, read together. */
 export interface LogHead extends LogKeys {
@@ -22,12 +24,15 @@ export interface LogHead extends LogKeys {
   checkpoint: string
 }
 
-/** Tenants with events that are in no log yet; as the system, which sees ids alone. */
-export async function listQueuedTenants(tx: Tx): Promise<string[]> {
+/**
+ * Tenants with events that are in no log yet, in the order of their ids from the one after `after` on; as the system, which sees ids alone. A pass that
+ * goes on where the last one ended keeps nobody waiting behind tenants that always have something.
+ */
+export async function listQueuedTenants(tx: Tx, after: string | null = null): Promise<string[]> {
   // One step in the index for each tenant, however long the queue is.
   const { rows } = await sql<{ tenant_id: string }>`
     WITH RECURSIVE queued AS (
-      (SELECT tenant_id FROM ledger_queue ORDER BY tenant_id LIMIT 1)
+      (SELECT tenant_id FROM ledger_queue WHERE tenant_id > coalesce(${after}, '00000000-0000-0000-0000-000000000000')::uuid ORDER BY tenant_id LIMIT 1)
       UNION ALL
       SELECT (SELECT q.tenant_id FROM ledger_queue q WHERE q.tenant_id > queued.tenant_id ORDER BY q.tenant_id LIMIT 1)
       FROM queued WHERE queued.tenant_id IS NOT NULL
@@ -37,14 +42,24 @@ export async function listQueuedTenants(tx: Tx): Promise<string[]> {
 }
 
 /**
+ * A number of an event is no order of commits: one that was given earlier may be committed later. So what is due is what the queue holds, and no number
+ * is ever remembered as the last one: an event that comes late becomes a later leaf, and none is left out.
+ *
  * Moves up to `max` queued events into the tenant's log and signs a checkpoint over it, all in the given transaction: an event is in the log, or in the
  * queue, never in both. Returns how many were moved; null where another process works on this log.
  */
 export async function sequenceEvents(tx: Tx, tenantId: string, keys: TenantKeys, max: number = LEDGER_BATCH): Promise<number | null> {
   if (!(await tryLockLog(tx, tenantId))) return null
   const { rows } = await sql<{ seq: string; body: Buffer }>`
-    SELECT q.event_seq AS seq, convert_to(e.body, 'UTF8') AS body FROM ledger_queue q JOIN events e ON e.seq = q.event_seq
-    WHERE q.tenant_id = ${tenantId} ORDER BY q.event_seq LIMIT ${max}`.execute(tx)
+    WITH due AS MATERIALIZED (SELECT event_seq FROM ledger_queue WHERE tenant_id = ${tenantId} ORDER BY event_seq LIMIT ${max}),
+    sized AS (
+      SELECT due.event_seq, e.body, sum(octet_length(e.body)) OVER (ORDER BY due.event_seq) - octet_length(e.body) AS bytes_before
+      -- One step in the index for each: the planner, which has seen this queue empty, must not walk through all events instead.
+      FROM due CROSS JOIN LATERAL (SELECT body FROM events WHERE seq = due.event_seq OFFSET 0) e
+    )
+    SELECT event_seq AS seq, convert_to(body, 'UTF8') AS body FROM sized WHERE bytes_before < ${BATCH_BYTES_MAX} ORDER BY event_seq`.execute(
+    tx,
+  )
   if (rows.length === 0) return 0
   const before = await openLog(tx, tenantId, keys)
   const { edge, tiles } = appendLeaves(
