@@ -160,7 +160,7 @@ async function writeCheckpoint(tx: Tx, tenantId: string, edge: Edge, { signer }:
 }
 
 /** New hashes go behind those that a tile has: what was there stays, byte for byte. */
-async function writeTiles(tx: Tx, tenantId: string, tiles: readonly TileWrite[]): Promise<void> {
+export async function writeTiles(tx: Tx, tenantId: string, tiles: readonly TileWrite[]): Promise<void> {
   const { rows } = await sql<{ written: number }>`
     INSERT INTO ledger_tiles (tenant_id, level, index, hashes)
     SELECT ${tenantId}, level, index, coalesce(substring((
