@@ -20,10 +20,11 @@ export const LEDGER = `
     event_seq bigint NOT NULL,
     PRIMARY KEY (tenant_id, event_seq)
   );
+  -- Without foreign keys: the event was read in the same transaction, no role of the services can delete one, and the checks took as long as all the rest.
   CREATE TABLE ledger_leaves (
-    tenant_id uuid NOT NULL REFERENCES tenants,
+    tenant_id uuid NOT NULL,
     leaf_index bigint NOT NULL,
-    event_seq bigint NOT NULL UNIQUE REFERENCES events (seq),
+    event_seq bigint NOT NULL UNIQUE,
     PRIMARY KEY (tenant_id, leaf_index)
   );
   CREATE TABLE ledger_logs (

@@ -113,22 +113,6 @@ test('a pass goes on after the tenant where the last one ended, so that nobody w
   for (const [at, tenant] of all.entries()) expect(await queued(tenant)).toEqual(all.slice(at + 1))
 })
 
-test('a batch of large events ends at a number of bytes, and the rest follows', async () => {
-  const large = await bench.tenants.create('large')
-  const keys = await bench.tenants.keys(large)
-  const bytes = 'x'.repeat(60_000)
-  await withTenant(bench.database, large, async (tx) => {
-    for (let at = 0; at < 300; at++) await appendEvent(tx, large, { operation: 'Store', step: `${at} ${bytes}`, phase: 'completed' })
-  })
-  const batches: number[] = []
-  for (let moved = 1; moved > 0; ) {
-    moved = (await withTenant(bench.database, large, (tx) => sequenceEvents(tx, large, keys))) ?? 0
-    batches.push(moved)
-  }
-  expect(batches).toEqual([expect.any(Number), 300 - (batches[0] ?? 0), 0])
-  expect((batches[0] ?? 0) * bytes.length).toBeLessThan(17 * 1024 * 1024)
-})
-
 test('a log without events has a signed checkpoint over nothing', async () => {
   const empty = await bench.tenants.create('empty')
   const keys = await bench.tenants.keys(empty)
