@@ -39,8 +39,7 @@ export async function run({ rounds, quick, say }: Options): Promise<Row[]> {
   const rows: Row[] = []
   const store = await openLedgerStore()
   say('appending events')
-  const body = await anEvent(store)
-  rows.push(...(await appendRows(store, body, counts.appended, rounds)))
+  rows.push(...(await appendRows(store, counts.appended, rounds)))
   say('taking events into the log')
   rows.push(await sequencerRow(store, counts.sequenced, rounds))
   say(`growing logs to ${counts.sizes.join(', ')} leaves`)
@@ -50,20 +49,12 @@ export async function run({ rounds, quick, say }: Options): Promise<Row[]> {
   rows.push(...(await growthRows(store, logs, counts.grownBy, rounds)))
   await store.close()
   say('checking a bundle')
-  rows.push(...(await verifyRows(body, counts.bundled, rounds)))
+  rows.push(...(await verifyRows(store.body, counts.bundled, rounds)))
   return rows
 }
 
-/** As it is stored. */
-async function anEvent({ database, owner, tenants }: LedgerStore): Promise<string> {
-  const tenantId = await tenants.create('an event')
-  await withTenant(database, tenantId, (tx) => appendEvent(tx, tenantId, DRAFT))
-  const { rows } = await owner.query<{ body: string }>('SELECT body FROM events WHERE tenant_id = $1', [tenantId])
-  return rows[0]?.body ?? ''
-}
-
-async function appendRows(store: LedgerStore, body: string, count: number, rounds: number): Promise<Row[]> {
-  const { database, owner, tenants } = store
+async function appendRows(store: LedgerStore, count: number, rounds: number): Promise<Row[]> {
+  const { database, owner, tenants, body } = store
   const tenantId = await tenants.create('appends')
   await owner.query(`
     CREATE TABLE bare_events (LIKE events INCLUDING ALL);
