@@ -1,12 +1,14 @@
 import { AppError, errorCode } from '../../../shared/contracts/errors.ts'
 import { type Database, withSystem } from '../../../shared/database/connection.ts'
-import { pushNewest, readPushState } from '../../../shared/database/ledger-pushes.ts'
+import { type Checkpoint, pushNewest, readPushState } from '../../../shared/database/ledger-pushes.ts'
 import { errorFields, type Log, type LogFields } from '../../../shared/runtime/log.ts'
 import type { Metrics } from '../../../shared/runtime/metrics.ts'
 import type { CheckpointTarget } from './checkpoint-targets.ts'
 
 /** A place that fails so often in a row is taken to be away, for all logs, until the next round. */
 const FAILURES_IN_ROW_MAX = 3
+/** Of one checkpoint at one place; below the 20 s that a transaction may idle. */
+const KEEP_MS_MAX = 15_000
 const MS_PER_SECOND = 1_000
 
 export interface CheckpointPush {
@@ -61,7 +63,7 @@ async function pushTo(target: CheckpointTarget, { database, metrics, log }: Push
   let failuresInRow = 0
   for (const tenantId of behind) {
     if (signal.aborted || failuresInRow === FAILURES_IN_ROW_MAX) break
-    const result = await pushNewest(database, tenantId, target.key, (checkpoint) => target.keep(checkpoint, signal))
+    const result = await pushNewest(database, tenantId, target.key, (checkpoint) => keepInTime(target, checkpoint, signal))
     if (result.outcome === 'busy') break
     if (result.outcome === 'pushed') pushed++
     failuresInRow = result.outcome === 'failed' ? failuresInRow + 1 : 0
@@ -76,6 +78,14 @@ async function pushTo(target: CheckpointTarget, { database, metrics, log }: Push
   const fields = { target: target.kind, pushed, behind: after.behind.length, ageSeconds }
   if (after.behind.length > 0) log.warn(fields, 'logs have newer checkpoints than are kept outside')
   else if (pushed > 0) log.info(fields, 'checkpoints were pushed outside')
+}
+
+/** A disk that hangs answers no signal: it is left alone with what it does. */
+async function keepInTime(target: CheckpointTarget, checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(KEEP_MS_MAX)])
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  deadline.addEventListener('abort', () => reject(new AppError('UNAVAILABLE', 'the place did not answer in time')), { once: true })
+  await Promise.race([target.keep(checkpoint, deadline), late])
 }
 
 function report(log: Log, where: LogFields, error: unknown): void {

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -238,3 +239,26 @@ test('a closing process breaks off what it was pushing, and has not pushed it', 
   await push()
   expect(witness.posts).toHaveLength(2)
 })
+
+test('a disk that hangs holds nobody up who closes', async () => {
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, tenantId))
+  const pipe = join(folder, tenantId, '0000000000000001.checkpoint')
+  // Opening it waits for somebody at its other end.
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0)
+  const { push } = pusher({ CHECKPOINT_DIR: folder })
+  const closing = new AbortController()
+  const running = push(closing.signal)
+  await waitUntil(async () => (await pushing()) === 1, 'the push to begin')
+  closing.abort()
+  await running
+  expect(await pushing()).toBe(0)
+  closeSync(openSync(pipe, 'r+'))
+})
+
+/** Transactions that hold the lock of all pushes. */
+async function pushing(): Promise<number> {
+  const held = `SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objid = x'636b70'::int`
+  return (await bench.query(held)).length
+}
