@@ -12,6 +12,7 @@ import {
   type UploadOptions,
 } from '../../shared/contracts/document.ts'
 import { ExposureReport } from '../../shared/contracts/exposure.ts'
+import { KeyExchange, LedgerKey } from '../../shared/contracts/ledger.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { PolicyReplay, type PolicyReplayRequest } from '../../shared/contracts/replay.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
@@ -26,6 +27,7 @@ const ANSWER_TIMEOUT_MS = 3 * 60_000
 /** A long record is judged call by call. */
 const REPLAY_TIMEOUT_MS = 10 * 60_000
 
+const TEXT = { accept: 'text/plain' }
 const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
 const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
 export type KeyList = z.infer<typeof KeyList>
@@ -130,6 +132,12 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
         },
         Answer,
       ),
+    /** A signed note (C2SP tlog-checkpoint). */
+    ledgerCheckpoint: (): Promise<string> => http.text({ method: 'GET', path: '/v1/ledger/checkpoint', headers: TEXT, repeatable: true }),
+    ledgerKey: (): Promise<LedgerKey> => get(http, '/v1/ledger/key', LedgerKey),
+    /** Twice is two exchanges. */
+    rotateLedgerKey: (): Promise<KeyExchange> =>
+      http.json({ method: 'POST', path: '/v1/ledger/rotate-key', repeatable: false }, KeyExchange),
     createKey: (name: string, scopes: readonly Scope[]): Promise<ApiKeyCreated> =>
       http.json({ method: 'POST', path: '/v1/keys', body: { name, scopes }, repeatable: false }, ApiKeyCreated),
     keys: (): Promise<KeyList> => get(http, '/v1/keys', KeyList),

@@ -33,13 +33,15 @@ export interface Http {
   send(request: HttpRequest): Promise<Response>
   /** The parsed body of a successful response. */
   json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.infer<Schema>>
+  /** The body of a successful response as it is. */
+  text(request: HttpRequest): Promise<string>
 }
 
 /** RFC 9457 with our members. Optional throughout: a proxy in between answers in its own words. */
 const Problem = z.looseObject({ code: z.string().max(64).optional(), title: z.string().optional(), detail: z.string().optional() })
 
 export function createHttp(connection: Connection, interrupted: AbortSignal): Http {
-  return { send, json }
+  return { send, json, text }
 
   async function send(request: HttpRequest): Promise<Response> {
     const signal = AbortSignal.any([
@@ -72,17 +74,19 @@ export function createHttp(connection: Connection, interrupted: AbortSignal): Ht
   }
 
   async function json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.infer<Schema>> {
-    const response = await send(request)
-    let text: string
-    try {
-      text = await readText(response, ANSWER_BYTES_MAX)
-    } catch (error) {
-      throw networkError(error, request)
-    }
-    const parsed = schema.safeParse(parseJson(text))
+    const parsed = schema.safeParse(parseJson(await text(request)))
     if (parsed.success) return parsed.data
     const where = parsed.error.issues[0]?.path.join('.') || 'the body'
     throw unexpectedAnswer(`${request.method} ${request.path} answered something else than expected (${where})`)
+  }
+
+  async function text(request: HttpRequest): Promise<string> {
+    const response = await send(request)
+    try {
+      return await readText(response, ANSWER_BYTES_MAX)
+    } catch (error) {
+      throw networkError(error, request)
+    }
   }
 
   function urlOf(request: HttpRequest): URL {

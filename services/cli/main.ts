@@ -22,6 +22,7 @@ import { tryFiles } from './commands/try.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
+import { addLedger } from './ledger-commands.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
@@ -134,6 +135,7 @@ function assemble(run: Run): Command {
     )
   addKeys(program.command('keys').description('API keys'), add, run)
   addSchemas(program.command('schemas').description('your own schemas: what is read from documents'), add, run)
+  addLedger(program.command('ledger').description('the log of everything that was done: checkpoints and keys'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)
   addPolicy(program.command('policy').description('which processor may see which data'), add, run)
   addAdvise(add, run)

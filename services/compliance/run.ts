@@ -1,14 +1,19 @@
 import { type Database, withSystem, withTenant } from '../../shared/database/connection.ts'
-import { LEDGER_BATCH, listQueuedTenants, sequenceEvents } from '../../shared/database/ledger.ts'
+import { LEDGER_BATCH, listQueuedTenants, QUEUED_TENANTS_MAX, sequenceEvents } from '../../shared/database/ledger.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
+import type { Config } from '../../shared/runtime/config.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { startCheckpointPush } from './ledger/checkpoint-push.ts'
+import { openCheckpointTargets } from './ledger/checkpoint-targets.ts'
 
 /** An event is in the log, and under a checkpoint, about this long after its commit. */
 const IDLE_MS = 500
 /** Of one tenant before the next has its turn. */
 const BATCHES_IN_TURN_MAX = 4
+const MS_PER_SECOND = 1_000
 
-export interface Sequencer {
+interface Sequencer {
   close(): Promise<void>
 }
 
@@ -18,19 +23,36 @@ interface SequencerOptions {
   log: Log
 }
 
+/** What runs beside the routes, in any number of processes: events go into the logs, and checkpoints of these to the places outside that keep them. */
+export function startLedger(platform: SequencerOptions & { metrics: Metrics }, config: Config): { close(): Promise<void> } {
+  const { targets, close } = openCheckpointTargets(config)
+  const sequencer = startSequencer(platform)
+  const push = startCheckpointPush({ ...platform, targets, everyMs: config.CHECKPOINT_EVERY_SECONDS * MS_PER_SECOND })
+  return {
+    close: async () => {
+      await push.close()
+      await close()
+      await sequencer.close()
+    },
+  }
+}
+
 /** Moves queued events into their tenants' logs. Any number of processes may run it: one at a time works on a log, and the others leave it out. */
-export function startSequencer(options: SequencerOptions): Sequencer {
+function startSequencer(options: SequencerOptions): Sequencer {
   let closed = false
   let timer: NodeJS.Timeout
   let running: Promise<void> = Promise.resolve()
+  let after: string | null = null
   const pass = async () => {
-    let moved = 0
+    let more = false
     try {
-      moved = await sequenceOnce(options)
+      const { moved, last } = await sequenceOnce(options, after)
+      after = last
+      more = moved >= LEDGER_BATCH || last !== null
     } catch (error) {
       options.log.warn(errorFields(error), 'events could not be taken into the log; the next pass repeats it')
     }
-    if (!closed) plan(moved >= LEDGER_BATCH ? 0 : IDLE_MS)
+    if (!closed) plan(more ? 0 : IDLE_MS)
   }
   const plan = (afterMs: number) => {
     timer = setTimeout(() => {
@@ -47,10 +69,17 @@ export function startSequencer(options: SequencerOptions): Sequencer {
   }
 }
 
-/** One pass over all tenants; what fails for one keeps no other from its turn. Returns how many events were moved. */
-export async function sequenceOnce({ database, tenants, log }: SequencerOptions): Promise<number> {
+/**
+ * One pass over tenants, from the one after `after` on; what fails for one keeps no other from its turn. Returns how many events were moved, and after
+ * whom the next pass begins: null where this one came to the end.
+ */
+export async function sequenceOnce(
+  { database, tenants, log }: SequencerOptions,
+  after: string | null = null,
+): Promise<{ moved: number; last: string | null }> {
   let moved = 0
-  for (const tenantId of await withSystem(database, listQueuedTenants)) {
+  const queued = await withSystem(database, (tx) => listQueuedTenants(tx, after))
+  for (const tenantId of queued) {
     try {
       const keys = await tenants.keys(tenantId)
       for (let batch = 0; batch < BATCHES_IN_TURN_MAX; batch++) {
@@ -62,5 +91,5 @@ export async function sequenceOnce({ database, tenants, log }: SequencerOptions)
       log.warn({ tenantId, ...errorFields(error) }, 'events of a tenant could not be taken into its log; the next pass repeats it')
     }
   }
-  return moved
+  return { moved, last: queued.length === QUEUED_TENANTS_MAX ? (queued.at(-1) ?? null) : null }
 }

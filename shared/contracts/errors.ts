@@ -30,6 +30,7 @@ export const ERRORS = {
   SCHEMA_LIMIT: { status: 409, title: 'The organisation has as many schemas as it may keep', retry: 'poison' },
   NOTHING_TO_REDRIVE: { status: 409, title: 'The document neither failed nor was refused', retry: 'poison' },
   SUBJECT_REQUEST_NOT_FOUND: { status: 404, title: 'There is no such request of a data subject', retry: 'poison' },
+  CHECKPOINT_CONFLICT: { status: 409, title: 'Another checkpoint of this log and size is kept', retry: 'poison' },
   UPLOAD_ABORTED: { status: 400, title: 'The upload ended early', retry: 'poison' },
   RATE_LIMITED: { status: 429, title: 'Too many requests', retry: 'transient' },
   INTERNAL: { status: 500, title: 'Something failed on our side', retry: 'transient' },

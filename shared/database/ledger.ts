@@ -4,15 +4,16 @@ import { NODE_TREE } from '../blobs/hashing.ts'
 import { AppError } from '../contracts/errors.ts'
 import { signCheckpoint } from '../ledger/checkpoint.ts'
 import { appendLeaves, decodeEdge, type Edge, EMPTY_EDGE, encodeEdge, type ReadTiles, rootOf, type TileWrite } from '../ledger/tiles.ts'
+import { HASH_BYTES } from '../ledger/tree-hash.ts'
 import type { Tx } from './connection.ts'
 import { createLogKey, type LogKeys, originOf, readLogKeys, rotateLogKey } from './ledger-keys.ts'
 import { lockLog, tryLockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
 
-/** Events in one transaction of the sequencer: some 4 MB of text, and well below the time of a statement. */
+/** Events in one transaction of the sequencer: well below the time of a statement, with 64 KB in each as well. */
 export const LEDGER_BATCH = 4_096
 /** Tenants in one pass of the sequencer. */
-const QUEUED_TENANTS_MAX = 1_000
+export const QUEUED_TENANTS_MAX = 1_000
 
 /** The newest checkpoint of a log and the keys of that moment, read together. */
 export interface LogHead extends LogKeys {
@@ -22,12 +23,15 @@ export interface LogHead extends LogKeys {
   checkpoint: string
 }
 
-/** Tenants with events that are in no log yet; as the system, which sees ids alone. */
-export async function listQueuedTenants(tx: Tx): Promise<string[]> {
+/**
+ * Tenants with events that are in no log yet, in the order of their ids from the one after `after` on; as the system, which sees ids alone. A pass that
+ * goes on where the last one ended keeps nobody waiting behind tenants that always have something.
+ */
+export async function listQueuedTenants(tx: Tx, after: string | null = null): Promise<string[]> {
   // One step in the index for each tenant, however long the queue is.
   const { rows } = await sql<{ tenant_id: string }>`
     WITH RECURSIVE queued AS (
-      (SELECT tenant_id FROM ledger_queue ORDER BY tenant_id LIMIT 1)
+      (SELECT tenant_id FROM ledger_queue WHERE tenant_id > coalesce(${after}, '00000000-0000-0000-0000-000000000000')::uuid ORDER BY tenant_id LIMIT 1)
       UNION ALL
       SELECT (SELECT q.tenant_id FROM ledger_queue q WHERE q.tenant_id > queued.tenant_id ORDER BY q.tenant_id LIMIT 1)
       FROM queued WHERE queued.tenant_id IS NOT NULL
@@ -37,25 +41,18 @@ export async function listQueuedTenants(tx: Tx): Promise<string[]> {
 }
 
 /**
+ * A number of an event is no order of commits: one that was given earlier may be committed later. So what is due is what the queue holds, and no number
+ * is ever remembered as the last one: an event that comes late becomes a later leaf, and none is left out.
+ *
  * Moves up to `max` queued events into the tenant's log and signs a checkpoint over it, all in the given transaction: an event is in the log, or in the
  * queue, never in both. Returns how many were moved; null where another process works on this log.
  */
 export async function sequenceEvents(tx: Tx, tenantId: string, keys: TenantKeys, max: number = LEDGER_BATCH): Promise<number | null> {
   if (!(await tryLockLog(tx, tenantId))) return null
-  const { rows } = await sql<{ seq: string; body: Buffer }>`
-    SELECT q.event_seq AS seq, convert_to(e.body, 'UTF8') AS body FROM ledger_queue q JOIN events e ON e.seq = q.event_seq
-    WHERE q.tenant_id = ${tenantId} ORDER BY q.event_seq LIMIT ${max}`.execute(tx)
-  if (rows.length === 0) return 0
   const before = await openLog(tx, tenantId, keys)
-  const { edge, tiles } = appendLeaves(
-    before,
-    rows.map(({ body }) => NODE_TREE.leaf(body)),
-    NODE_TREE,
-  )
-  const seqs = rows.map(({ seq }) => seq)
-  await sql`INSERT INTO ledger_leaves (tenant_id, leaf_index, event_seq)
-    SELECT ${tenantId}, ${before.size} + place - 1, seq FROM unnest(${seqs}::bigint[]) WITH ORDINALITY AS queued (seq, place)`.execute(tx)
-  await sql`DELETE FROM ledger_queue WHERE tenant_id = ${tenantId} AND event_seq = ANY(${seqs}::bigint[])`.execute(tx)
+  const leafHashes = await moveEvents(tx, { tenantId, size: before.size, max })
+  if (leafHashes.length === 0) return 0
+  const { edge, tiles } = appendLeaves(before, leafHashes, NODE_TREE)
   await writeTiles(tx, tenantId, tiles)
   await tx
     .updateTable('ledger_logs')
@@ -63,7 +60,7 @@ export async function sequenceEvents(tx: Tx, tenantId: string, keys: TenantKeys,
     .where('tenant_id', '=', tenantId)
     .execute()
   await writeCheckpoint(tx, tenantId, edge, await readLogKeys(tx, tenantId, keys))
-  return rows.length
+  return leafHashes.length
 }
 
 /** The newest checkpoint of the tenant's log; a log that has nothing yet begins with one over the empty tree. */
@@ -97,6 +94,32 @@ export function tileReader(tx: Tx, tenantId: string): ReadTiles {
       ORDER BY wanted.place`.execute(tx)
     return rows.map(({ hashes }) => hashes ?? new Uint8Array())
   }
+}
+
+/** From the queue to the leaves from `size` on; their hashes (RFC 6962 §2.1) are made where the bytes are, which need not travel. */
+async function moveEvents(tx: Tx, { tenantId, size, max }: { tenantId: string; size: number; max: number }): Promise<Uint8Array[]> {
+  await walkIndexes(tx)
+  const { rows } = await sql<{ moved: string; hashes: Buffer | null }>`
+    WITH due AS MATERIALIZED (
+      SELECT event_seq, row_number() OVER (ORDER BY event_seq) - 1 AS place
+      FROM (SELECT event_seq FROM ledger_queue WHERE tenant_id = ${tenantId} ORDER BY event_seq LIMIT ${max}) queued
+    ), taken AS (
+      DELETE FROM ledger_queue WHERE tenant_id = ${tenantId} AND event_seq = ANY(ARRAY(SELECT event_seq FROM due))
+    ), logged AS (
+      INSERT INTO ledger_leaves (tenant_id, leaf_index, event_seq) SELECT ${tenantId}, ${size}::bigint + place, event_seq FROM due
+    )
+    SELECT (SELECT count(*) FROM due) AS moved, string_agg(sha256('\\x00'::bytea || convert_to(e.body, 'UTF8')), ''::bytea ORDER BY due.place) AS hashes
+    FROM due CROSS JOIN LATERAL (SELECT body FROM events WHERE seq = due.event_seq OFFSET 0) e`.execute(tx)
+  const [moved, hashes] = [Number(rows[0]?.moved), rows[0]?.hashes ?? Buffer.alloc(0)]
+  if (hashes.length !== moved * HASH_BYTES) throw new AppError('INTERNAL', 'a queued event is not there')
+  return Array.from({ length: moved }, (_, at) => hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))
+}
+
+/** To the end of the transaction. The planner knows the queue as it was when somebody last counted, and would sort all of it, or walk through all events. */
+async function walkIndexes(tx: Tx): Promise<void> {
+  await sql`SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin', 'enable_mergejoin']) AS setting (name)`.execute(
+    tx,
+  )
 }
 
 async function findHead(tx: Tx, tenantId: string, keys: TenantKeys): Promise<LogHead | undefined> {
@@ -145,7 +168,7 @@ async function writeCheckpoint(tx: Tx, tenantId: string, edge: Edge, { signer }:
 }
 
 /** New hashes go behind those that a tile has: what was there stays, byte for byte. */
-async function writeTiles(tx: Tx, tenantId: string, tiles: readonly TileWrite[]): Promise<void> {
+export async function writeTiles(tx: Tx, tenantId: string, tiles: readonly TileWrite[]): Promise<void> {
   const { rows } = await sql<{ written: number }>`
     INSERT INTO ledger_tiles (tenant_id, level, index, hashes)
     SELECT ${tenantId}, level, index, coalesce(substring((

@@ -165,6 +165,8 @@ export interface Tables {
   ledger_logs: { tenant_id: string; size: Bigint; edge: Buffer }
   ledger_tiles: { tenant_id: string; level: number; index: Bigint; hashes: Buffer }
   ledger_checkpoints: { tenant_id: string; size: Bigint; note: string; created_at: Timestamp }
+  /** `size`: of the newest checkpoint that this target took; 0: none yet. */
+  ledger_pushes: { tenant_id: string; target: string; size: Bigint; attempted_at: Timestamp; succeeded_at: NullableTimestamp }
   /** `sealed_seed` under the tenant's ledger key; null once another key follows. `rotation`: how this key followed from the one before. */
   ledger_keys: {
     tenant_id: string

@@ -73,7 +73,7 @@ export async function checkBundle(source: BundleSource, pins: BundlePins, primit
 
   const head = manifest ?? checkpoint
   const tree: BundleTree | undefined = head && (await checkTree(context, { head, manifest, knownCheckpoint: pins.knownCheckpoint }))
-  if (manifest !== undefined) await checkFiles(context, manifest)
+  if (manifest !== undefined) await checkFiles(context, manifest, tree?.eventsProven === true ? [EVENTS] : [])
   return {
     status: findings.status,
     origin,
@@ -122,11 +122,12 @@ function readCheckpoint(context: BundleContext): Promise<Checkpoint | undefined>
   })
 }
 
-async function checkFiles({ files, findings }: BundleContext, manifest: BundleManifest): Promise<void> {
+async function checkFiles({ files, findings }: BundleContext, manifest: BundleManifest, proven: readonly string[]): Promise<void> {
   for (const [path, hash] of manifest.files) {
     if (!files.paths.has(path)) {
       if (!REQUIRED.includes(path)) findings.add('FILE_MISSING', path, 'the manifest names this file, and the bundle does not hold it')
-    } else if (!sameBytes(await files.digest(path), hash)) findings.add('FILE_CHANGED', path, 'not the bytes that were signed')
+    } else if (!proven.includes(path) && !sameBytes(await files.digest(path), hash))
+      findings.add('FILE_CHANGED', path, 'not the bytes that were signed')
   }
   for (const path of files.paths) {
     if (path !== MANIFEST && !manifest.files.has(path)) findings.add('FILE_ADDED', path, 'the manifest does not name this file')

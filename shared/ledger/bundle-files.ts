@@ -9,7 +9,7 @@ export interface BundleSource {
   read(path: string): AsyncIterable<Uint8Array>
 }
 
-/** The files of a bundle; each that is read to its end is hashed on the way. */
+/** The files of a bundle; each that is streamed to its end is hashed on the way. */
 export class BundleFiles {
   readonly paths: ReadonlySet<string>
   /** Paths that the source names twice, as an archive can: another reader may take the other one. */
@@ -27,6 +27,11 @@ export class BundleFiles {
 
   static async open(source: BundleSource, primitives: Primitives): Promise<BundleFiles> {
     return new BundleFiles(await source.paths(), source, primitives)
+  }
+
+  /** As `stream`, without a hash: for what is proven otherwise. */
+  async *unhashed(path: string): AsyncGenerator<Uint8Array> {
+    if (this.paths.has(path)) yield* this.#source.read(path)
   }
 
   /** Nothing for a file that is not there. */

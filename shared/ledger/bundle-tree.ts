@@ -24,6 +24,8 @@ export interface TreeClaim {
 
 export interface BundleTree extends LeafRange {
   events: number
+  /** The signed root leaves no other bytes for the file of events, which need not be hashed a second time for the manifest. */
+  eventsProven: boolean
 }
 
 /** What the stream of leaves left behind: roots of the tree at earlier sizes, and the leaf hashes that tlog-proofs are about. */
@@ -31,6 +33,8 @@ interface Passed {
   comparison: Comparison
   leavesProven: boolean
   eventsProven: boolean
+  /** Lines with one newline behind each, none of them cut, are all that the file holds. */
+  eventsExact: boolean
   roots: ReadonlyMap<number, Uint8Array>
   hashes: ReadonlyMap<number, Uint8Array>
 }
@@ -55,7 +59,7 @@ export async function checkTree(context: BundleContext, claim: TreeClaim): Promi
   }
   checkHistory(context, claim.head, history, passed.leavesProven ? passed.roots : new Map())
   if (passed.leavesProven) await checkProofs(context, passed.hashes)
-  return { from: range.from, to: range.to, events: passed.comparison.events }
+  return { from: range.from, to: range.to, events: passed.comparison.events, eventsProven: passed.eventsProven && passed.eventsExact }
 }
 
 function readRangeProof(context: BundleContext, { head, manifest }: TreeClaim): Promise<RangeProof | undefined> {
@@ -84,6 +88,7 @@ async function passLeaves(
   const hashes = new Map<number, Uint8Array>()
   const leaves = proof === undefined ? new CompactRange(from, tree) : openRange(proof, head.size, tree)
   let events: CompactRange | undefined
+  const bytes = { read: 0, inLines: 0 }
   const note = (): void => {
     if (leaves.from === 0 && history.sizes.has(leaves.to)) roots.set(leaves.to, leaves.root())
   }
@@ -94,7 +99,7 @@ async function passLeaves(
   }
   note()
   const comparison = await compareLeaves(
-    new Lookahead(eventLines(files.stream(EVENTS), tree)),
+    new Lookahead(eventLines(files.unhashed(EVENTS), tree, bytes)),
     new Lookahead(recordsOf(files.stream(LEAVES), HASH_BYTES)),
     from,
     {
@@ -116,11 +121,26 @@ async function passLeaves(
   const proven = (range: CompactRange): boolean =>
     proof !== undefined && range.to === proof.to && sameBytes(closeRange(range, proof, head.size), head.root)
   const leavesProven = proven(leaves) && comparison.leaves === leaves.to - from
-  return { comparison, leavesProven, eventsProven: events === undefined ? leavesProven : proven(events), roots, hashes }
+  const eventsProven = events === undefined ? leavesProven : proven(events)
+  return { comparison, leavesProven, eventsProven, eventsExact: bytes.read === bytes.inLines, roots, hashes }
 }
 
-async function* eventLines(chunks: AsyncIterable<Uint8Array>, tree: TreeHash): Pieces<EventLine> {
-  for await (const lines of linesOf(chunks, EVENT_BYTES_MAX)) yield lines.map((bytes) => ({ bytes, hash: tree.leaf(bytes) }))
+async function* eventLines(
+  chunks: AsyncIterable<Uint8Array>,
+  tree: TreeHash,
+  counted: { read: number; inLines: number },
+): Pieces<EventLine> {
+  async function* counting(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      counted.read += chunk.length
+      yield chunk
+    }
+  }
+  for await (const lines of linesOf(counting(), EVENT_BYTES_MAX))
+    yield lines.map((bytes) => {
+      counted.inLines += bytes.length + 1
+      return { bytes, hash: tree.leaf(bytes) }
+    })
 }
 
 /** `leavesLie`: the events lead to the root and the list of their hashes does not. */

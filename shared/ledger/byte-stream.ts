@@ -22,11 +22,13 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>, bytesMax: numb
     const lines: Uint8Array[] = []
     let from = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      keep(chunk.subarray(from, end))
-      const [only = new Uint8Array(), ...more] = rest
-      lines.push(more.length === 0 ? only : concatBytes(rest))
-      rest = []
-      restBytes = 0
+      if (rest.length === 0) lines.push(chunk.subarray(from, Math.min(end, from + bytesMax + 1)))
+      else {
+        keep(chunk.subarray(from, end))
+        lines.push(concatBytes(rest))
+        rest = []
+        restBytes = 0
+      }
       from = end + 1
     }
     keep(chunk.subarray(from))

@@ -46,7 +46,9 @@ export function readDecimal(text: string, code: LedgerErrorCode): number {
 
 /** Nothing here is secret, so it need not take constant time. */
 export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, at) => byte === right[at])
+  if (left.length !== right.length) return false
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false
+  return true
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

@@ -56,18 +56,21 @@ export class CompactRange {
 
   /** Adds the subtree of 2^level leaves that begins at `to`; `made` hears of it and of every larger one that it completes. */
   push(level: number, hash: Uint8Array, made?: (node: NodeId, hash: Uint8Array) => void): void {
-    if (this.#to % 2 ** level !== 0) throw new LedgerError('OUT_OF_RANGE', `no subtree of level ${level} begins at leaf ${this.#to}`)
-    let node: NodeId = { level, index: this.#to / 2 ** level }
+    const leaves = 2 ** level
+    if (this.#to % leaves !== 0) throw new LedgerError('OUT_OF_RANGE', `no subtree of level ${level} begins at leaf ${this.#to}`)
+    let height = level
+    let index = this.#to / leaves
     let merged = hash
-    this.#to += 2 ** level
-    made?.(node, merged)
-    for (let left = this.#nodes.at(-1); left?.level === node.level && node.index % 2 === 1; left = this.#nodes.at(-1)) {
+    this.#to += leaves
+    made?.({ level: height, index }, merged)
+    for (let left = this.#nodes.at(-1); left?.level === height && index % 2 === 1; left = this.#nodes.at(-1)) {
       this.#nodes.pop()
       merged = this.#tree.node(left.hash, merged)
-      node = { level: node.level + 1, index: (node.index - 1) / 2 }
-      made?.(node, merged)
+      height += 1
+      index = (index - 1) / 2
+      made?.({ level: height, index }, merged)
     }
-    this.#nodes.push({ level: node.level, hash: merged })
+    this.#nodes.push({ level: height, hash: merged })
   }
 
   /** Adds the leaves up to `to`, of which only the subtrees of `rangeNodes` are known. */

@@ -1,3 +1,4 @@
+import { EVENT_BYTES_MAX } from './canonical.ts'
 import { LedgerError } from './ledger-error.ts'
 import { NOBLE, type Sha256 } from './primitives.ts'
 
@@ -14,15 +15,16 @@ export interface TreeHash {
 }
 
 export function createTreeHash(sha256: Sha256): TreeHash {
-  // One buffer for all nodes: hashing is synchronous, and appending makes about as many nodes as leaves.
+  // One buffer for all leaves that fit, and one for all nodes: hashing is synchronous, and a buffer for each would cost more than its hash.
+  const prefixed = new Uint8Array(1 + EVENT_BYTES_MAX)
   const pair = new Uint8Array(1 + 2 * HASH_BYTES)
   pair[0] = NODE_PREFIX
   return {
     leaf: (bytes) => {
-      const prefixed = new Uint8Array(1 + bytes.length)
-      prefixed[0] = LEAF_PREFIX
-      prefixed.set(bytes, 1)
-      return sha256(prefixed)
+      const input = bytes.length < prefixed.length ? prefixed.subarray(0, 1 + bytes.length) : new Uint8Array(1 + bytes.length)
+      input[0] = LEAF_PREFIX
+      input.set(bytes, 1)
+      return sha256(input)
     },
     node: (left, right) => {
       if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new LedgerError('OUT_OF_RANGE', 'a hash that is not of 32 bytes')

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { FaultAt } from './faults.ts'
 
@@ -105,8 +105,26 @@ const Environment = z.object({
   NOTIFICATION_HOURS: z.coerce.number().int().min(1).max(72).default(72),
   /** Art. 33(3)(b): whom the authority may ask; it stands in drafts of notifications. */
   DPO_CONTACT: z.string().min(1).max(500).optional(),
+  CHECKPOINT_DIR: z.string().min(1).optional(),
+  CHECKPOINT_URL: url('http:', 'https:')
+    .refine(
+      (text) => new URL(text).username === '' && new URL(text).password === '',
+      'an address without a password: CHECKPOINT_TOKEN is for that',
+    )
+    .optional(),
+  CHECKPOINT_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4096}$/, 'printable ASCII without spaces')
+    .optional(),
+  CHECKPOINT_EVERY_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
   FAULT_AT: FaultAt.optional(),
 })
+
+/** What is beside the data is lost, or rewritten, together with it. */
+const CheckedEnvironment = Environment.refine(
+  ({ DATA_DIR, CHECKPOINT_DIR }) => CHECKPOINT_DIR === undefined || relative(resolve(DATA_DIR), resolve(CHECKPOINT_DIR)).startsWith('..'),
+  { path: ['CHECKPOINT_DIR'], message: 'a folder outside DATA_DIR, best on another machine' },
+)
 
 export type Config = z.infer<typeof Environment>
 
@@ -117,7 +135,7 @@ export class ConfigError extends Error {
 
 /** An empty variable counts as unset, as compose files write them. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  return parse(Environment, environment)
+  return parse(CheckedEnvironment, environment)
 }
 
 const CliEnvironment = Environment.pick({ DATA_DIR: true, PORT: true, LOG_LEVEL: true }).extend({

@@ -26,6 +26,11 @@ export interface LogFields {
   crashes?: number
   pid?: number
   backend?: string
+  /** A kind of place that keeps checkpoints, not its address. */
+  target?: string
+  pushed?: number
+  behind?: number
+  ageSeconds?: number | null
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal'

@@ -10,6 +10,9 @@ export interface Metrics {
   uploadedBytes: Counter
   /** What a provider last said is left of the minute. */
   providerRemaining: Gauge<'endpoint' | 'of'>
+  /** By kind of place. Its age is `time() - greffier_checkpoint_success_timestamp_seconds`; 0: never. */
+  checkpointSuccess: Gauge<'target'>
+  checkpointsBehind: Gauge<'target'>
 }
 
 /** Prometheus metrics of one process. Labels are names from our own tables, never identifiers. */
@@ -38,6 +41,18 @@ export function createMetrics(): Metrics {
       name: 'greffier_provider_remaining',
       help: 'Requests and tokens that a model provider last said are left of the minute',
       labelNames: ['endpoint', 'of'],
+      registers,
+    }),
+    checkpointSuccess: new Gauge({
+      name: 'greffier_checkpoint_success_timestamp_seconds',
+      help: 'When a place outside last took a checkpoint, in seconds since 1970; 0: never',
+      labelNames: ['target'],
+      registers,
+    }),
+    checkpointsBehind: new Gauge({
+      name: 'greffier_checkpoint_logs_behind',
+      help: 'Logs that have grown since a place outside last took their checkpoint, up to 1000',
+      labelNames: ['target'],
       registers,
     }),
   }

@@ -32,12 +32,14 @@ export interface BundleCase {
   proven?: number[]
   /** The size at which the second key takes over. */
   rotatedAt?: number
+  /** What is logged as each leaf. */
+  event?: (leaf: number) => Record<string, unknown>
 }
 
 /** A bundle as an export would write it, and the log that it is about. */
-export async function makeBundle({ size, from = 0, to = size, earlier = [], proven = [], rotatedAt }: BundleCase) {
+export async function makeBundle({ size, from = 0, to = size, earlier = [], proven = [], rotatedAt, event = eventAt }: BundleCase) {
   const log = new MemoryLog()
-  const events = Array.from({ length: size }, (_, leaf) => canonicalBytes(eventAt(leaf)))
+  const events = Array.from({ length: size }, (_, leaf) => canonicalBytes(event(leaf)))
   log.append(events)
   const signerAt = (at: number): NoteSigner => signerOf(rotatedAt !== undefined && at > rotatedAt ? KEYS.second : KEYS.first)
   const checkpointAt = async (at: number) =>

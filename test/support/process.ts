@@ -23,9 +23,14 @@ export interface ScriptProcess {
 
 /**
  * Runs one of our scripts on the Node that runs the tests. Killed with -9 when the test that started it is over, should it still live.
- * `env` is added to our own environment.
+ * `env` is added to our own environment. `onLine` hears every line of stdout, of which `line` sees the first ones alone.
  */
-export function startScript(path: string, argumentList: readonly string[] = [], env: Record<string, string> = {}): ScriptProcess {
+export function startScript(
+  path: string,
+  argumentList: readonly string[] = [],
+  env: Record<string, string> = {},
+  onLine: (line: string) => void = () => undefined,
+): ScriptProcess {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...argumentList], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
@@ -35,6 +40,7 @@ export function startScript(path: string, argumentList: readonly string[] = [], 
   let ended = false
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (lines.length < LINES_MAX) lines.push(line)
+    onLine(line)
   })
   child.stderr.on('data', (bytes: Buffer) => {
     errors = (errors + bytes.toString()).slice(-STDERR_CHARACTERS_MAX)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { KeyExchange, LedgerKey } from '../../../shared/contracts/ledger.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
 import { exchangeLogKey, readHead } from '../../../shared/database/ledger.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
@@ -38,7 +39,7 @@ export function addLedgerRoutes(server: HttpServer, { database, tenants }: Ledge
         tags: ['records'],
         summary: 'The key to check the log with',
         description: 'The verifier key to pin, and the statements by which each key followed from the one before, oldest first.',
-        response: { 200: z.strictObject({ origin: z.string(), vkey: z.string(), rotations: z.array(z.string()) }) },
+        response: { 200: LedgerKey },
       },
     },
     async ({ identity: { tenantId } }) => {
@@ -56,7 +57,7 @@ export function addLedgerRoutes(server: HttpServer, { database, tenants }: Ledge
         tags: ['records'],
         summary: 'Exchange the key of the log',
         description: 'Both keys sign the statement; the old one is destroyed. Who pinned the old key can go on to the new one.',
-        response: { 200: z.strictObject({ vkey: z.string(), rotation: z.string() }) },
+        response: { 200: KeyExchange },
       },
     },
     async ({ identity: { tenantId } }) => {

@@ -1,6 +1,14 @@
 import { APP_ROLE, SYSTEM_ROLE } from '../roles.ts'
 
-const TENANT_TABLES = ['ledger_queue', 'ledger_leaves', 'ledger_logs', 'ledger_tiles', 'ledger_checkpoints', 'ledger_keys'] as const
+const TENANT_TABLES = [
+  'ledger_queue',
+  'ledger_leaves',
+  'ledger_logs',
+  'ledger_tiles',
+  'ledger_checkpoints',
+  'ledger_keys',
+  'ledger_pushes',
+] as const
 
 /**
  * The log of each tenant (decision 0013). What a checkpoint has once said cannot be taken back: leaves and checkpoints are never updated or deleted by
@@ -12,10 +20,11 @@ export const LEDGER = `
     event_seq bigint NOT NULL,
     PRIMARY KEY (tenant_id, event_seq)
   );
+  -- Without foreign keys: the event was read in the same transaction, no role of the services can delete one, and the checks took as long as all the rest.
   CREATE TABLE ledger_leaves (
-    tenant_id uuid NOT NULL REFERENCES tenants,
+    tenant_id uuid NOT NULL,
     leaf_index bigint NOT NULL,
-    event_seq bigint NOT NULL UNIQUE REFERENCES events (seq),
+    event_seq bigint NOT NULL UNIQUE,
     PRIMARY KEY (tenant_id, leaf_index)
   );
   CREATE TABLE ledger_logs (
@@ -47,6 +56,14 @@ export const LEDGER = `
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, size)
   );
+  CREATE TABLE ledger_pushes (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    target text NOT NULL,
+    size bigint NOT NULL,
+    attempted_at timestamptz NOT NULL,
+    succeeded_at timestamptz,
+    PRIMARY KEY (tenant_id, target)
+  );
   CREATE INDEX events_recorded ON events USING brin (created_at);
 
   ${TENANT_TABLES.map(
@@ -56,10 +73,15 @@ export const LEDGER = `
   ).join('')}
   CREATE POLICY of_system ON ledger_queue TO ${SYSTEM_ROLE} USING (true) WITH CHECK (true);
   GRANT SELECT ON ledger_queue TO ${SYSTEM_ROLE};
+  CREATE POLICY of_system ON ledger_logs TO ${SYSTEM_ROLE} USING (true);
+  CREATE POLICY of_system ON ledger_pushes TO ${SYSTEM_ROLE} USING (true);
+  GRANT SELECT (tenant_id, size) ON ledger_logs TO ${SYSTEM_ROLE};
+  GRANT SELECT ON ledger_pushes TO ${SYSTEM_ROLE};
   GRANT SELECT, INSERT, DELETE ON ledger_queue TO ${APP_ROLE};
   GRANT SELECT, INSERT ON ledger_leaves, ledger_checkpoints TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (size, edge) ON ledger_logs TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (hashes) ON ledger_tiles TO ${APP_ROLE};
+  GRANT SELECT, INSERT, UPDATE (size, attempted_at, succeeded_at) ON ledger_pushes TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (sealed_seed) ON ledger_keys TO ${APP_ROLE};
 
   INSERT INTO ledger_queue (tenant_id, event_seq) SELECT tenant_id, seq FROM events;

@@ -30,6 +30,7 @@ const head = async () => {
   const keys = await bench.tenants.keys(bench.tenantId)
   return bench.tenant((tx) => readHead(tx, bench.tenantId, keys))
 }
+const queued = (after?: string) => withSystem(bench.database, (tx) => listQueuedTenants(tx, after))
 const bodies = () =>
   bench.query<{ body: string; seq: string }>(
     'SELECT e.body, e.seq FROM greffier.ledger_leaves l JOIN greffier.events e ON e.seq = l.event_seq WHERE l.tenant_id = $1 ORDER BY l.leaf_index',
@@ -62,7 +63,7 @@ test('whatever the sizes of the batches, the signed root is that of the stored b
     })
   }
   expect(await bodies()).toHaveLength(1_006)
-  expect(await withSystem(bench.database, listQueuedTenants)).toEqual([])
+  expect(await queued()).toEqual([])
 })
 
 test('an event whose transaction fails is neither recorded nor queued', async () => {
@@ -71,13 +72,45 @@ test('an event whose transaction fails is neither recorded nor queued', async ()
     throw new Error('undone')
   })
   await expect(failing).rejects.toThrow('undone')
-  expect(await withSystem(bench.database, listQueuedTenants)).toEqual([])
+  expect(await queued()).toEqual([])
 })
 
 test('two sequencers at once: one works, the other leaves the log alone', async () => {
   await append(2)
   const moved = await Promise.all([sequence(), sequence(), sequence()])
   expect(moved.reduce<number>((sum, events) => sum + (events ?? 0), 0)).toBe(2)
+})
+
+test('an event whose number was given earlier and that is committed later becomes a later leaf, and none is left out', async () => {
+  const step = (name: string) => ({ operation: 'Store', step: name, phase: 'completed' }) as const
+  const before = (await bodies()).length
+  const committing = Promise.withResolvers<void>()
+  const appended = Promise.withResolvers<void>()
+  const slow = bench.tenant(async (tx) => {
+    await appendEvent(tx, bench.tenantId, step('given first'))
+    appended.resolve()
+    await committing.promise
+  })
+  await appended.promise
+  await bench.tenant((tx) => appendEvent(tx, bench.tenantId, step('given second')))
+  expect(await sequence()).toBe(1)
+  committing.resolve()
+  await slow
+  expect(await sequence()).toBe(1)
+  const added = (await bodies()).slice(before)
+  expect(added.map(({ body }) => JSON.parse(body).step)).toEqual(['given second', 'given first'])
+  expect(Number(added[0]?.seq)).toBeGreaterThan(Number(added[1]?.seq))
+  const leaves = (await bodies()).map(({ body }) => NODE_TREE.leaf(Buffer.from(body)))
+  expect(Buffer.from((await head()).root)).toEqual(Buffer.from(naiveRoot(leaves)))
+})
+
+test('a pass goes on after the tenant where the last one ended, so that nobody waits behind those who always have something', async () => {
+  const others = await Promise.all(['one', 'two', 'three'].map((name) => bench.tenants.create(name)))
+  for (const other of others)
+    await withTenant(bench.database, other, (tx) => appendEvent(tx, other, { operation: 'Store', step: 'x', phase: 'completed' }))
+  const all = await queued()
+  expect(all).toEqual([...others].sort())
+  for (const [at, tenant] of all.entries()) expect(await queued(tenant)).toEqual(all.slice(at + 1))
 })
 
 test('a log without events has a signed checkpoint over nothing', async () => {

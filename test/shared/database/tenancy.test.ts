@@ -39,6 +39,7 @@ const TABLES = [
   'ledger_tiles',
   'ledger_checkpoints',
   'ledger_keys',
+  'ledger_pushes',
   'subject_identifiers',
   'document_subjects',
   'subject_requests',
@@ -258,6 +259,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`ledger_logs VALUES ($1, 0, '')`, tenantId)
   await add(`ledger_tiles VALUES ($1, 0, 0, decode(repeat('00', 32), 'hex'))`, tenantId)
   await add(`ledger_checkpoints VALUES ($1, 0, 'note')`, tenantId)
+  await add(`ledger_pushes VALUES ($1, 'file', 0, now(), NULL)`, tenantId)
   await add(`ledger_keys VALUES ($1, 0, 'vkey', '\\x00', NULL)`, tenantId)
   await add(`extraction_schemas VALUES ($1, 'letter', 1, NULL, '{}', 'hash')`, tenantId)
   const subject = newId()

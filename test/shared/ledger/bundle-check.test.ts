@@ -86,6 +86,13 @@ describe('any byte of any file', () => {
     )
   }, 180_000)
 
+  test('the last newline of the events, which no leaf holds, is one of them', async () => {
+    const events = whole.files.get(EVENTS) ?? new Uint8Array()
+    expect((await check(changed(whole.files, EVENTS, events.slice(0, -1)))).problems).toMatchObject([
+      { code: 'FILE_CHANGED', path: EVENTS },
+    ])
+  })
+
   test('missing is incomplete, and says which file', async () => {
     for (const { files, path } of cases.filter((one) => one.path !== 'rotations/0')) {
       const verdict = await check(without(files, path))
