@@ -10,6 +10,7 @@ import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
+import type { ExportServices } from './records/export.ts'
 import { addRecordRoutes } from './records/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
@@ -25,7 +26,8 @@ interface ComplianceServices
     ErasureServices,
     RestrictionServices,
     ExposureServices,
-    SubjectRequestServices {
+    SubjectRequestServices,
+    ExportServices {
   register: ProcessorRegister
 }
 

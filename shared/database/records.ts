@@ -37,6 +37,13 @@ export async function readOldestRecords(tx: Tx, { filters, limit, after }: Page,
   return read(tx, sql`${matching(filters)} ${bound} ${from} ORDER BY occurred_at, seq LIMIT ${limit}`, sql`ASC`)
 }
 
+/** How many there are, counted up to `max`. */
+export async function countRecords(tx: Tx, filters: RecordFilters, max: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM (SELECT FROM events WHERE ${matching(filters)} LIMIT ${max}) AS matched`.execute(tx)
+  return rows[0]?.count ?? 0
+}
+
 /** Where an event stands in the order of recording. Throws INVALID_REQUEST where there is no such event. */
 export async function sequenceOf(tx: Tx, eventId: string): Promise<string> {
   const row = await tx.selectFrom('events').select('seq').where('id', '=', eventId).executeTakeFirst()

@@ -37,6 +37,7 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['DELETE', '/v1/schemas/:name', 'documents:write'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
   ['GET', '/v1/records', 'records:read'],
+  ['GET', '/v1/records/export?format=jsonl', 'records:read'],
   ['GET', '/v1/record-accesses/:id', 'rights:manage'],
   ['GET', '/v1/documents/:id/hold', 'rights:manage'],
   ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],

@@ -7,6 +7,7 @@ import { ANNEXED_DOCUMENTS_MAX, type Annexes, type RecordAccess } from '../../..
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
+import type { RecordedEvent } from '../../../shared/database/records.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { openReason, sealReason } from '../rights/written-reason.ts'
 
@@ -72,6 +73,21 @@ export async function readAccess({ database, tenants }: AnnexServices, tenantId:
   if (!row) throw new AppError('NOT_FOUND', 'no such access')
   const justification = openReason(await accessKey(tenants, tenantId), row.sealed_justification, contextOf(id))
   return { access_id: id, justification, time: row.created_at.toISOString() }
+}
+
+/** As many events, and one at least, as name no more documents than one access can. */
+export function withinAnnexes(rows: readonly RecordedEvent[]): RecordedEvent[] {
+  const seen = new Set<string>()
+  const end = rows.findIndex(({ document_ids }) => {
+    for (const id of document_ids) seen.add(id)
+    return seen.size > ANNEXED_DOCUMENTS_MAX
+  })
+  return rows.slice(0, end === -1 ? rows.length : Math.max(end, 1))
+}
+
+/** Each once; of an event that names more than an access can, the first ones. */
+export function documentsOf(rows: readonly RecordedEvent[]): string[] {
+  return [...new Set(rows.flatMap(({ document_ids }) => document_ids))].slice(0, ANNEXED_DOCUMENTS_MAX)
 }
 
 type OpenRow = Pick<DocumentRow, 'id' | 'revision' | 'sealed_annex'>

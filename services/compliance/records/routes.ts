@@ -1,14 +1,23 @@
 import { z } from 'zod'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
-import { ANNEXED_DOCUMENTS_MAX, AnnexQuestion, RecordAccess, RecordsPage, RecordsQuestion } from '../../../shared/contracts/records.ts'
+import {
+  ANNEXED_DOCUMENTS_MAX,
+  AnnexQuestion,
+  RecordAccess,
+  RecordsExport,
+  RecordsPage,
+  RecordsQuestion,
+} from '../../../shared/contracts/records.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { readRecord } from '../../../shared/database/events.ts'
-import { type RecordedEvent, readNewestRecords } from '../../../shared/database/records.ts'
+import { readNewestRecords } from '../../../shared/database/records.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
-import { type AnnexServices, beginAccess, readAccess, readAnnexes } from './annex.ts'
+import { beginAccess, documentsOf, readAccess, readAnnexes, withinAnnexes } from './annex.ts'
+import { type ExportServices, exportRecords } from './export.ts'
 import { readJustification } from './justification.ts'
+import { RECORDS_PDF_EVENTS_MAX } from './pdf.ts'
 
 const tags = ['records']
 const Id = z.object({ id: z.uuid() })
@@ -16,7 +25,7 @@ const ANNEX =
   'With `annex=true` names come with it (file name, metadata, uploader) as long as the document is neither erased nor restricted: that needs a header `Justification`, and is an event that commits to it.'
 
 /** The record of one document and of all of them. Who looks at names in it says why, and that is on record before they are shown. */
-export function addRecordRoutes(server: HttpServer, services: AnnexServices): void {
+export function addRecordRoutes(server: HttpServer, services: ExportServices): void {
   const { database } = services
   const onRequest = authorize(database, 'records:read')
   server.get(
@@ -71,6 +80,25 @@ export function addRecordRoutes(server: HttpServer, services: AnnexServices): vo
   )
 
   server.get(
+    '/v1/records/export',
+    {
+      onRequest,
+      schema: {
+        tags,
+        summary: 'The processing record as a file, oldest first',
+        description: `The filters of \`GET /v1/records\`. \`jsonl\`: the canonical text of each event, as the log commits to it. \`csv\`: RFC 4180, nothing that a spreadsheet would compute. \`jsonld\`: terms of the Data Privacy Vocabulary. \`pdf\`: for people, of at most ${RECORDS_PDF_EVENTS_MAX} events. An export is itself on record, with the SHA-256 of its bytes; a connection that breaks off is no whole file. ${ANNEX} As \`jsonl\` alone; a line is then \`{"event", "annexes"}\`.`,
+        querystring: RecordsExport,
+      },
+    },
+    async ({ identity: { tenantId }, query, headers }, reply) => {
+      const justification = query.annex === 'true' ? readJustification(headers) : null
+      const { mediaType, fileName, body } = await exportRecords(services, tenantId, query, justification)
+      reply.header('content-disposition', `attachment; filename="${fileName}"`)
+      return reply.type(mediaType).send(body)
+    },
+  )
+
+  server.get(
     '/v1/record-accesses/:id',
     {
       onRequest: authorize(database, 'rights:manage'),
@@ -84,19 +112,4 @@ export function addRecordRoutes(server: HttpServer, services: AnnexServices): vo
     },
     ({ identity: { tenantId }, params }) => readAccess(services, tenantId, params.id),
   )
-}
-
-/** As many events, and one at least, as name no more documents than one access can. */
-export function withinAnnexes(rows: readonly RecordedEvent[]): RecordedEvent[] {
-  const seen = new Set<string>()
-  const end = rows.findIndex(({ document_ids }) => {
-    for (const id of document_ids) seen.add(id)
-    return seen.size > ANNEXED_DOCUMENTS_MAX
-  })
-  return rows.slice(0, end === -1 ? rows.length : Math.max(end, 1))
-}
-
-/** Each once; of an event that names more than an access can, the first ones. */
-export function documentsOf(rows: readonly RecordedEvent[]): string[] {
-  return [...new Set(rows.flatMap(({ document_ids }) => document_ids))].slice(0, ANNEXED_DOCUMENTS_MAX)
 }
