@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import jsonld, { type JsonLdDocument } from 'jsonld'
 import { PDFParse } from 'pdf-parse'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
 import type { RecordAccess, RecordsPage } from '../../shared/contracts/records.ts'
+import { startCli } from '../services/cli/run-cli.ts'
+import { temporaryFolder } from '../support/folder.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { parseCsv } from '../support/parse-csv.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -271,5 +275,41 @@ describe('names in the record', () => {
     expect(await (await annexed(`/v1/documents/${stork}/record?annex=true`)).json()).toMatchObject({ annex: null })
     const page = (await (await annexed(`/v1/records?annex=true&document=${stork}&operation=Collect`)).json()) as RecordsPage
     expect(page).toMatchObject({ events: [{ doc_ref: stork }], annexes: { [stork]: null } })
+  })
+})
+
+describe('greffier records', () => {
+  const cli = (args: string[]) =>
+    startCli(['records', ...args], { env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: greffier.apiKey } }).exited
+
+  test('follows the pages up to the limit, on a terminal or as one JSON value', async () => {
+    const { stdout, code, stderr } = await cli(['--document', heron, '--operation', 'Collect'])
+    expect([stderr, code]).toEqual(['', 0])
+    expect(stdout).toMatch(/^time \(UTC\) +operation +step +phase +document +purpose/)
+    expect(stdout).toContain(heron)
+    const { events, next_cursor } = JSON.parse((await cli(['--limit', '3', '--json'])).stdout) as RecordsPage
+    expect(events).toHaveLength(3)
+    expect(next_cursor).toBe(events.at(-1)?.event_id)
+  })
+
+  test('shows names with a justification alone, also one that no header carries as it is', async () => {
+    expect(await cli(['--annex'])).toMatchObject({ code: 64, stderr: expect.stringContaining('--justification') })
+    const reason = 'Prüfung durch die Aufsicht, Aktenzeichen 4711'
+    const { stdout } = await cli(['--operation', 'Collect', '--annex', '--justification', reason])
+    expect(stdout).toContain('heron.txt')
+  })
+
+  test('writes an export to a file that has its name when it is whole, and to stdout', async () => {
+    const folder = temporaryFolder()
+    const file = join(folder, 'records.csv')
+    expect(await cli(['--format', 'csv', '--operation', 'Collect', '--out', file])).toMatchObject({ code: 0, stderr: '' })
+    expect(parseCsv(readFileSync(file, 'utf8'))).toHaveLength(3)
+    expect(parseCsv((await cli(['--format', 'csv', '--operation', 'Collect'])).stdout)).toHaveLength(3)
+    // The record of the other tenant was damaged above.
+    const broken = startCli(['records', '--format', 'csv', '--out', join(folder, 'broken.csv')], {
+      env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: long.apiKey },
+    })
+    expect(await broken.exited).toMatchObject({ code: 1, stderr: expect.stringContaining('EXPORT_ABORTED') })
+    expect(readdirSync(folder)).toEqual(['records.csv'])
   })
 })

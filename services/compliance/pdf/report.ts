@@ -8,7 +8,7 @@ export interface Section {
   /** Short values, each beside its label. */
   facts?: [label: string, value: string][]
   /** Widths are shares of the line: 1 and 3 make a quarter and the rest. */
-  table?: { columns: { title: string; width: number }[]; rows: AsyncIterable<string[]> | Iterable<string[]> }
+  table?: { columns: { title: string; width: number; align?: 'right' }[]; rows: AsyncIterable<string[]> | Iterable<string[]> }
 }
 
 export interface Report {
@@ -201,8 +201,12 @@ function createPage(document: PDFKit.PDFDocument, footer: string) {
       }
       let x = MARGIN_PT
       for (const [at, lines] of cells.entries()) {
-        for (const [index, part] of lines.entries()) put(part, x, y + GAP_PT / 2 + index * style.sizePt * LEADING, style)
-        x += widths[at] ?? 0
+        const cellPt = widths[at] ?? 0
+        for (const [index, part] of lines.entries()) {
+          const partPt = columns[at]?.align === 'right' ? measure[style.weight ?? 'regular'](part) * style.sizePt : null
+          put(part, partPt === null ? x : x + cellPt - GAP_PT - partPt, y + GAP_PT / 2 + index * style.sizePt * LEADING, style)
+        }
+        x += cellPt
       }
       y += heightPt
       line(head ? QUIET : LINE)

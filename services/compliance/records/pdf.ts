@@ -17,6 +17,8 @@ const WORDS = {
   outcome_unknown: 'outcome unknown',
 } as const satisfies Record<ReturnType<typeof outcomeOf>, string>
 
+const COUNT = { width: 2, align: 'right' } as const
+
 interface PdfServices {
   database: Database
   register: ProcessorRegister
@@ -65,7 +67,7 @@ function* sectionsOf(
       ['Earliest and latest', summary.first && summary.last ? `${secondOf(summary.first)} and ${secondOf(summary.last)} UTC` : 'none'],
     ],
     paragraphs: [
-      `Every event here is complete: a report of more than ${RECORDS_PDF_EVENTS_MAX.toLocaleString('en')} events is refused, not shortened. Names of files and persons are in no event.`,
+      `Every event of the selection is here: a report of more than ${RECORDS_PDF_EVENTS_MAX.toLocaleString('en')} events is refused, not shortened. No event names a file or a person.`,
     ],
   }
   if (summary.events === 0) return
@@ -90,8 +92,11 @@ function operationsOf({ operations }: RecordSummary): Section {
   const count = (value: number) => (value === 0 ? '–' : value.toLocaleString('en'))
   return {
     heading: 'Operations',
+    paragraphs: [
+      'A call to a model is two events: it is begun before a byte is sent, and then completed, failed, refused or of unknown outcome.',
+    ],
     table: {
-      columns: [{ title: 'Operation', width: 3 }, ...Object.values(WORDS).map((title) => ({ title, width: 2 }))],
+      columns: [{ title: 'Operation', width: 3 }, ...Object.values(WORDS).map((title) => ({ title, ...COUNT }))],
       rows: [...operations]
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([operation, counts]) => [
@@ -114,9 +119,9 @@ function processorsOf({ processors }: RecordSummary, register: ProcessorRegister
         { title: 'Legal entity', width: 5 },
         { title: 'Country', width: 2 },
         { title: 'Region', width: 2 },
-        { title: 'Sent', width: 2 },
-        { title: 'Refused', width: 2 },
-        { title: 'Unknown', width: 2 },
+        { title: 'Sent', ...COUNT },
+        { title: 'Refused', ...COUNT },
+        { title: 'Unknown', ...COUNT },
       ],
       rows: [...processors]
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -135,8 +140,8 @@ function rulesOf({ rules }: RecordSummary): Section {
     table: {
       columns: [
         { title: 'Rule', width: 6 },
-        { title: 'Allowed', width: 2 },
-        { title: 'Refused', width: 2 },
+        { title: 'Allowed', ...COUNT },
+        { title: 'Refused', ...COUNT },
       ],
       rows: [...rules]
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -155,7 +160,8 @@ async function* eventRows(pages: AsyncIterable<ExportPage>, withDocument: boolea
 }
 
 function documentsOf({ doc_ref, revision, hits }: ProcessingEvent): string {
-  if (doc_ref !== null) return `${doc_ref}${revision === null ? '' : ` r${revision}`}`
+  // In two lines, broken where a person would.
+  if (doc_ref !== null) return `${doc_ref.slice(0, 19)}\n${doc_ref.slice(19)}${revision === null ? '' : ` · rev. ${revision}`}`
   const others = new Set(hits.map((hit) => hit.doc_ref)).size
   return others === 0 ? '–' : `${others} document${others === 1 ? '' : 's'}`
 }
@@ -170,10 +176,10 @@ function detailsOf(event: ProcessingEvent): string {
     transfer && `to ${transfer.country}: ${transfer.importer}, ${transfer.mechanism}`,
     policy &&
       `rule ${policy.rule ?? 'none'}: ${policy.outcome}${policy.failed.map(({ requirement, found }) => `; ${requirement}: ${found}`).join('')}`,
-    model?.cost && `${(model.cost.micro_eur / 1_000_000).toFixed(6)} EUR`,
-    masked > 0 && `${masked} values masked before sending`,
-    event.special && 'special categories (Art. 9)',
-    event.criminal && 'criminal offences (Art. 10)',
+    [model?.cost && `${(model.cost.micro_eur / 1_000_000).toFixed(6)} EUR`, masked > 0 && `${masked} values masked before sending`]
+      .filter(Boolean)
+      .join(' · '),
+    [event.special && 'special categories (Art. 9)', event.criminal && 'criminal offences (Art. 10)'].filter(Boolean).join(' · '),
     retention &&
       `kept by ${retention.rule}${retention.erase_after ? ` until ${retention.erase_after.slice(0, 10)}` : ''}${retention.hold ? ', on hold' : ''}`,
     event.stores.length > 0 && `emptied: ${[...new Set(event.stores.map(({ store }) => store))].join(', ')}`,
