@@ -14,6 +14,7 @@ import {
 import { ExposureReport } from '../../shared/contracts/exposure.ts'
 import { KeyExchange, LedgerKey } from '../../shared/contracts/ledger.ts'
 import { DocumentRecord } from '../../shared/contracts/record.ts'
+import { RecordsPage } from '../../shared/contracts/records.ts'
 import { PolicyReplay, type PolicyReplayRequest } from '../../shared/contracts/replay.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
@@ -24,6 +25,8 @@ const UPLOAD_TIMEOUT_MS = 15 * 60_000
 /** A model may take its time over an answer. */
 const ANSWER_TIMEOUT_MS = 3 * 60_000
 
+/** A file of millions of events, to a disk or a terminal that is slow. */
+const EXPORT_TIMEOUT_MS = 6 * 60 * 60_000
 /** A long record is judged call by call. */
 const REPLAY_TIMEOUT_MS = 10 * 60_000
 
@@ -106,6 +109,18 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),
     record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
+    records: (question: Record<string, string | undefined>, justification: string | undefined): Promise<RecordsPage> =>
+      http.json({ method: 'GET', path: '/v1/records', query: question, headers: justified(justification), repeatable: true }, RecordsPage),
+    /** The body is unread, and ends with an error where the export broke off. */
+    exportRecords: (question: Record<string, string | undefined>, justification: string | undefined): Promise<Response> =>
+      http.send({
+        method: 'GET',
+        path: '/v1/records/export',
+        query: question,
+        headers: { accept: '*/*', ...justified(justification) },
+        timeoutMs: EXPORT_TIMEOUT_MS,
+        repeatable: true,
+      }),
     redrive: (id: string): Promise<RedriveAccepted> =>
       http.json({ method: 'POST', path: `/v1/documents/${id}/redrive`, repeatable: true }, RedriveAccepted),
     /** Twice is once: the same schema again is the version that it was. */
@@ -155,6 +170,12 @@ function get<Schema extends z.ZodType>(
   query: Record<string, string | undefined> = {},
 ): Promise<z.infer<Schema>> {
   return http.json({ method: 'GET', path, query, repeatable: true }, schema)
+}
+
+/** A header carries ASCII; anything else in the form of RFC 8187. */
+function justified(text: string | undefined): Record<string, string> {
+  if (text === undefined) return {}
+  return { justification: /^[\x20-\x7e]*$/.test(text) ? text : `UTF-8''${encodeURIComponent(text)}` }
 }
 
 function uploadQuery(name: string, choices: UploadChoices): Record<string, string | undefined> {

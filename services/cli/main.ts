@@ -26,6 +26,7 @@ import { addLedger } from './ledger-commands.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
+import { addRecords } from './records-commands.ts'
 import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
 
@@ -117,6 +118,7 @@ function assemble(run: Run): Command {
   add('record', 'show what was done with a document; also after its erasure')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => record(context, document)))
+  addRecords(add, run)
   addRedrive(add, run)
   add('erase', 'erase a document for good')
     .addArgument(id())

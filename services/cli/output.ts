@@ -6,6 +6,8 @@ type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 /** What a command says. With `--json`, lines for people are dropped and stdout holds exactly one JSON value. */
 export interface Output {
   readonly json: boolean
+  /** For what is no line: a file that is the output. */
+  readonly stdout: Writable
   /** A line for people on stdout. */
   line(text?: string): void
   /** The JSON value, on one line; does nothing without `--json`. */
@@ -19,6 +21,7 @@ export interface Output {
 export function createOutput(stdout: Writable, stderr: Writable, json: boolean): Output {
   return {
     json,
+    stdout,
     line: (text = '') => {
       if (!json) stdout.write(`${text}\n`)
     },

@@ -2,16 +2,16 @@ import { z } from 'zod'
 import { ApiKeyCreated, ApiKeyView, NewApiKey } from '../../shared/contracts/access.ts'
 import { UploadDefaults } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
-import { DocumentRecord } from '../../shared/contracts/record.ts'
 import { createApiKey, listApiKeys, revokeApiKey } from '../../shared/database/api-keys.ts'
 import { withTenant } from '../../shared/database/connection.ts'
-import { readRecord } from '../../shared/database/events.ts'
 import { ProcessorRegister } from '../../shared/policy/register.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
+import type { ExportServices } from './records/export.ts'
+import { addRecordRoutes } from './records/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
@@ -26,34 +26,14 @@ interface ComplianceServices
     ErasureServices,
     RestrictionServices,
     ExposureServices,
-    SubjectRequestServices {
+    SubjectRequestServices,
+    ExportServices {
   register: ProcessorRegister
 }
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
 export function addCompliance(server: HttpServer, services: ComplianceServices): void {
   const { database, tenants, register, registerHash } = services
-  server.get(
-    '/v1/documents/:id/record',
-    {
-      onRequest: authorize(database, 'records:read'),
-      schema: {
-        tags: ['records'],
-        summary: 'The processing record of one document',
-        description:
-          'Every operation in order: upload, stages, model calls (intent, completion, refusal), reads, questions that used it, erasure. It outlives the document.',
-        params: Id,
-        response: { 200: DocumentRecord },
-      },
-    },
-    ({ identity, params }) =>
-      withTenant(database, identity.tenantId, async (tx) => {
-        const document = await tx.selectFrom('documents').select('id').where('id', '=', params.id).executeTakeFirst()
-        if (!document) throw new AppError('DOCUMENT_NOT_FOUND')
-        return { document_id: document.id, events: await readRecord(tx, document.id) }
-      }),
-  )
-
   server.get(
     '/v1/processors',
     {
@@ -69,6 +49,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
     async () => ({ ...register, register_hash: registerHash }),
   )
 
+  addRecordRoutes(server, services)
   addCostRoutes(server, services)
   addReplayRoute(server, services)
   addErasureRoutes(server, services)

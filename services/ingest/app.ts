@@ -61,6 +61,7 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
       try {
         const accepted = await upload({
           tenantId: request.identity.tenantId,
+          keyId: request.identity.keyId,
           idempotencyKey: request.headers['idempotency-key'],
           ...incoming,
         })

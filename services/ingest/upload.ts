@@ -31,6 +31,8 @@ export interface UploadServices {
 
 export interface IncomingDocument {
   tenantId: string
+  /** The API key that sends it. */
+  keyId: string
   source: AsyncIterable<Buffer>
   hints: { fileName?: string; contentType?: string }
   /** As far as it is known before the bytes. */
@@ -111,6 +113,7 @@ async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, sto
     dedupeHmac: hmac(tenantKeys.requests, 'duplicate', stored.sha256, options.purpose, options.sensitivity, classes.join(',')),
     contentCommit,
     keys: stored.keys,
+    uploadedBy: incoming.keyId,
   })
   if (accepted.outcome !== 'returned') {
     const taken = { id: accepted.document_id, purpose: options.purpose, sensitivity: options.sensitivity, data_classes: classes }

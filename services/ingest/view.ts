@@ -38,9 +38,11 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   const stages = await readStages(tx, row.id, row.revision)
   const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
   const fields = await readFields(tx, { ...place, revision: shown }, keys)
+  const { file_name, metadata } = openAnnex(keys, row)
   return {
     ...documentHead(row),
-    ...openAnnex(keys, row),
+    file_name,
+    metadata,
     stages,
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
     schema_name: row.schema_name,

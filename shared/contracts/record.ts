@@ -133,5 +133,17 @@ export type ProcessingEvent = z.infer<typeof ProcessingEvent>
 export type EventDraft = Pick<ProcessingEvent, 'operation' | 'step' | 'phase'> &
   Partial<Omit<ProcessingEvent, 'schema' | 'event_id' | 'time' | 'controller_ref' | 'role'>>
 
-export const DocumentRecord = z.strictObject({ document_id: z.uuid(), events: z.array(ProcessingEvent) })
+/** What a document's annex says; null once the document is erased, and while it is restricted (Art. 18). */
+export const AnnexView = z
+  .strictObject({
+    file_name: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()),
+    /** The API key that uploaded it; null where that was not kept. */
+    uploaded_by: z.strictObject({ key_id: z.uuid(), name: z.string().nullable() }).nullable(),
+  })
+  .nullable()
+export type AnnexView = z.infer<typeof AnnexView>
+
+/** `annex` only where it was asked for, with a justification. */
+export const DocumentRecord = z.strictObject({ document_id: z.uuid(), events: z.array(ProcessingEvent), annex: AnnexView.optional() })
 export type DocumentRecord = z.infer<typeof DocumentRecord>

@@ -13,8 +13,12 @@ const ACCEPT_TRIES_MAX = 3
 
 export type DocumentRow = Selectable<Tables['documents']>
 
-/** What an erasure destroys with the key: the names that the uploader gave. */
-const Annex = z.strictObject({ file_name: z.string().nullable(), metadata: z.record(z.string(), z.string()) })
+/** What an erasure destroys with the key: the names that the uploader gave, and by which API key. */
+const Annex = z.strictObject({
+  file_name: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  uploaded_by: z.uuid().nullable().default(null),
+})
 export type Annex = z.infer<typeof Annex>
 
 export interface NewDocument {
@@ -27,6 +31,8 @@ export interface NewDocument {
   dedupeHmac: Buffer
   contentCommit: Buffer
   keys: DocumentKeys
+  /** The API key that sent it. */
+  uploadedBy?: string
 }
 
 /**
@@ -52,7 +58,11 @@ export async function acceptDocument(tx: Tx, upload: NewDocument, triesLeft = AC
       purpose: options.purpose,
       content_commit: upload.contentCommit,
       dedupe_hmac: copy ? null : upload.dedupeHmac,
-      sealed_annex: sealAnnex(upload.keys, upload.id, { file_name: options.file_name ?? null, metadata: options.metadata }),
+      sealed_annex: sealAnnex(upload.keys, upload.id, {
+        file_name: options.file_name ?? null,
+        metadata: options.metadata,
+        uploaded_by: upload.uploadedBy ?? null,
+      }),
       type: null,
       language: null,
       schema_name: options.schema ?? null,
@@ -182,6 +192,6 @@ function sealAnnex(keys: DocumentKeys, documentId: string, annex: Annex): Buffer
 }
 
 export function openAnnex(keys: DocumentKeys, row: Pick<DocumentRow, 'id' | 'sealed_annex'>): Annex {
-  if (!row.sealed_annex) return { file_name: null, metadata: {} }
+  if (!row.sealed_annex) return { file_name: null, metadata: {}, uploaded_by: null }
   return Annex.parse(JSON.parse(unseal(keys.column, row.sealed_annex, `${row.id}/annex`).toString('utf8')))
 }

@@ -39,7 +39,7 @@ export async function readDisclosures(tx: Tx, documentIds: readonly string[]): P
       count(*) FILTER (WHERE e->>'phase' = 'intent') AS operations, max(e->>'time') AS last_sent_at,
       max(e->'provider_retention'->>'until') AS retained_until
     FROM (
-      SELECT body::jsonb AS e FROM events WHERE document_ids && ${[...documentIds]}::uuid[] AND phase <> 'refused' AND body LIKE '%"recipient":{%'
+      SELECT body::jsonb AS e FROM events WHERE seq = ANY(ARRAY(SELECT events_of_documents(${[...documentIds]}::uuid[]))) AND phase <> 'refused' AND body LIKE '%"recipient":{%'
     ) sent
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`.execute(tx)
   return rows.map((row) => ({ ...row, operations: Number(row.operations) }))
@@ -48,7 +48,7 @@ export async function readDisclosures(tx: Tx, documentIds: readonly string[]): P
 /** What the last pass over each document found in every store, added up. */
 export async function readEmptiedStores(tx: Tx, documentIds: readonly string[]): Promise<EmptiedStore[]> {
   const { rows } = await sql<{ body: string }>`
-    SELECT body FROM events WHERE document_ids && ${[...documentIds]}::uuid[] AND phase = 'completed' AND body LIKE '%"operation":"Erase"%'
+    SELECT body FROM events WHERE seq = ANY(ARRAY(SELECT events_of_documents(${[...documentIds]}::uuid[]))) AND phase = 'completed' AND body LIKE '%"operation":"Erase"%'
     ORDER BY seq DESC LIMIT ${EVENTS_MAX}`.execute(tx)
   const seen = new Set<string>()
   const sums = new Map<string, EmptiedStore>()

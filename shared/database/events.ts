@@ -1,11 +1,12 @@
 import canonicalize from 'canonicalize'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { z } from 'zod'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { Stage } from '../contracts/jobs.ts'
 import { type EventDraft, ProcessingEvent } from '../contracts/record.ts'
+import { outcomeOf } from '../contracts/records.ts'
 import { EVENT_BYTES_MAX } from '../ledger/canonical.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { Tx } from './connection.ts'
@@ -57,16 +58,30 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
   // A leaf that no auditor could read back must not be written: it could never be taken out of the log again.
   if (Buffer.byteLength(body) > EVENT_BYTES_MAX) throw new AppError('INTERNAL', `an event has at most ${EVENT_BYTES_MAX} bytes`)
   // As text: putting the statement together anew for each event takes longer than making it canonical.
+  const at = filtered(event)
   await sql`
     WITH logged AS (
-      INSERT INTO events (id, tenant_id, document_ids, phase, closes, body)
-      VALUES (${event.event_id}, ${tenantId}, ${[...documents]}::uuid[], ${event.phase}, ${closes}::uuid, ${body})
+      INSERT INTO events (id, tenant_id, document_ids, phase, closes, body, occurred_at, operation, outcome, purpose, legal_basis, processor)
+      VALUES (${event.event_id}, ${tenantId}, ${[...documents]}::uuid[], ${event.phase}, ${closes}::uuid, ${body},
+        ${at.occurred_at}, ${at.operation}, ${at.outcome}, ${at.purpose}, ${at.legal_basis}, ${at.processor})
       RETURNING tenant_id, seq
     )
     INSERT INTO ledger_queue (tenant_id, event_seq) SELECT tenant_id, seq FROM logged`.execute(tx)
   if (event.phase === 'intent') await tx.insertInto('open_intents').values({ event_id: event.event_id, tenant_id: tenantId }).execute()
   if (closes !== null) await tx.deleteFrom('open_intents').where('event_id', '=', closes).execute()
   return event.event_id
+}
+
+/** As `describe_event` of migration 0012 does for other writers. */
+function filtered(event: ProcessingEvent) {
+  return {
+    occurred_at: event.time,
+    operation: event.operation,
+    outcome: outcomeOf(event),
+    purpose: event.purpose,
+    legal_basis: event.legal_basis,
+    processor: event.recipient?.processor ?? null,
+  }
 }
 
 /** What every event of one document says of it. A document marked special by its sensitivity is special, as the policy sees it. */
@@ -91,12 +106,17 @@ export interface DescribedDocument {
   data_classes: DataClass[]
 }
 
+/** Events that name one of these documents. The function finds them by the index, which row-level security keeps out of reach (migration 0012). */
+export function ofDocuments(ids: readonly string[]): RawBuilder<boolean> {
+  return sql<boolean>`seq = ANY(ARRAY(SELECT events_of_documents(${ids}::uuid[])))`
+}
+
 /** The events of one document in the order in which they were recorded, searches and answers that used it included; of very many the newest. */
 export async function readRecord(tx: Tx, documentId: string): Promise<ProcessingEvent[]> {
   const rows = await tx
     .selectFrom('events')
     .select('body')
-    .where(sql<boolean>`document_ids @> ARRAY[${documentId}::uuid]`)
+    .where(ofDocuments([documentId]))
     .orderBy('seq', 'desc')
     .limit(RECORD_EVENTS_MAX)
     .execute()
@@ -111,7 +131,7 @@ export async function readRefusedCalls(tx: Tx, documentId: string, revision: num
   const rows = await tx
     .selectFrom('events')
     .select('body')
-    .where(sql<boolean>`document_ids @> ARRAY[${documentId}::uuid]`)
+    .where(ofDocuments([documentId]))
     .where('phase', '=', 'refused')
     .orderBy('seq', 'desc')
     .limit(REFUSALS_MAX)

@@ -69,7 +69,8 @@ export async function readDocumentsPage(tx: Tx, after: string | null, to: string
  * its intent or after, is not among them: nothing was sent. One without a known outcome is.
  */
 export async function readSentCalls(tx: Tx, ids: readonly string[], { processors, to }: Of, after: string): Promise<SentOnRecord[]> {
-  const shown = ids.length === 0 ? sql`cardinality(e.document_ids) = 0` : sql`e.document_ids && ${ids}::uuid[]`
+  const shown =
+    ids.length === 0 ? sql`cardinality(e.document_ids) = 0` : sql`e.seq = ANY(ARRAY(SELECT events_of_documents(${ids}::uuid[])))`
   const { rows } = await sql<{ seq: string; document_ids: string[]; body: string; closing: string | null; closed: string | null }>`
     SELECT e.seq, e.document_ids, e.body, c.body AS closing, c.phase AS closed
     FROM events e LEFT JOIN events c ON c.closes = e.id
@@ -101,7 +102,7 @@ export async function readCategories(tx: Tx, ids: readonly string[]): Promise<Ma
     SELECT event->>'doc_ref' AS id, kind, array_agg(DISTINCT name ORDER BY name) AS names
     FROM events, LATERAL (SELECT body::jsonb AS event) parsed, unnest(ARRAY['data_categories', 'subject_categories']) AS kind,
       jsonb_array_elements_text(coalesce(event->kind, '[]')) AS name
-    WHERE document_ids && ${ids}::uuid[] AND event->>'doc_ref' = ANY(${ids}::text[])
+    WHERE seq = ANY(ARRAY(SELECT events_of_documents(${ids}::uuid[]))) AND event->>'doc_ref' = ANY(${ids}::text[])
     GROUP BY 1, 2`.execute(tx)
   const found = new Map<string, Pick<DocumentFacts, Categories>>()
   for (const { id, kind, names } of rows) {

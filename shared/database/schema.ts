@@ -4,6 +4,7 @@ import type { ErasureGround, ErasureState, HoldReason, ItemState, RestrictionGro
 import type { ErrorCode } from '../contracts/errors.ts'
 import type { DocumentType, Field, Page } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
+import type { Outcome } from '../contracts/records.ts'
 import type { FoundIn, SubjectRequestKind } from '../contracts/subjects.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
@@ -155,7 +156,16 @@ export interface Tables {
     closes: string | null
     body: string
     created_at: Timestamp
+    /** What the view of the record filters by, as the body says it (migration 0012); a trigger fills it in where a writer does not. */
+    occurred_at: ColumnType<Date, Date | string | undefined, never>
+    operation: ColumnType<string | null, string | undefined, never>
+    outcome: ColumnType<Outcome | null, Outcome | undefined, never>
+    purpose: ColumnType<string | null, string | null | undefined, never>
+    legal_basis: ColumnType<string | null, string | null | undefined, never>
+    processor: ColumnType<string | null, string | null | undefined, never>
   }
+  /** Why somebody looked at what erasure takes away; under a key of the tenant's. */
+  record_accesses: { id: string; tenant_id: string; sealed_justification: Buffer; created_at: Timestamp }
   /** Model calls that have begun and not yet ended: what a crash leaves here is closed as `outcome_unknown`. */
   open_intents: { event_id: string; tenant_id: string; created_at: Timestamp }
   /** Events that are in no log yet; written with each event, deleted by the sequencer. */

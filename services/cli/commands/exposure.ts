@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { EXPOSED_DOCUMENTS_MAX, type ExposedDocument, type ExposureReport } from '../../../shared/contracts/exposure.ts'
+import { type Cell, toCsv } from '../../../shared/exports/csv.ts'
 import type { Client } from '../client.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -55,24 +56,23 @@ const COLUMNS = [
   'last_sent',
 ] as const satisfies readonly (keyof ExposedDocument)[]
 
-/** Page by page, however many there are. RFC 4180; no value begins with what a spreadsheet would compute. */
+/** Page by page, however many there are. */
 async function printCsv(output: Output, client: Client, question: Interval): Promise<void> {
-  output.line([...COLUMNS, 'held_until', 'held_basis', 'held_until_by_todays_register'].join(','))
+  const print = (rows: readonly (readonly Cell[])[]) => {
+    if (!output.json) output.stdout.write(toCsv(rows))
+  }
+  print([[...COLUMNS, 'held_until', 'held_basis', 'held_until_by_todays_register']])
   let cursor: string | undefined
   do {
     const page: ExposureReport = await client.exposure({ ...question, limit: String(EXPOSED_DOCUMENTS_MAX), cursor })
-    for (const document of page.documents) {
-      const { held, held_by_todays_register: today } = document
-      const cells = [...COLUMNS.map((name) => document[name]), held.until, held.basis, today ? today.until : held.until]
-      output.line(cells.map((cell) => cellText(cell)).join(','))
-    }
+    print(
+      page.documents.map((document) => {
+        const { held, held_by_todays_register: today } = document
+        return [...COLUMNS.map((name) => document[name]), held.until, held.basis, today ? today.until : held.until]
+      }),
+    )
     cursor = page.next_cursor ?? undefined
   } while (cursor !== undefined)
-}
-
-function cellText(cell: string | number | boolean | null | readonly string[]): string {
-  const text = typeof cell === 'object' && cell !== null ? cell.join(' ') : String(cell ?? '')
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 function printReport(output: Output, { asked, totals, paths, documents, next_cursor, notes }: ExposureReport): void {

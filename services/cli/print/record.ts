@@ -1,7 +1,8 @@
 import type { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
+import type { Annexes } from '../../../shared/contracts/records.ts'
 import type { Output } from '../output.ts'
-import { alignRows } from './table.ts'
-import { clean } from './text.ts'
+import { alignRows, printTable } from './table.ts'
+import { clean, countText } from './text.ts'
 
 /** One line per processing operation: time, operation, phase, purpose, who did it. */
 export function printRecord(output: Output, record: DocumentRecord): void {
@@ -9,6 +10,21 @@ export function printRecord(output: Output, record: DocumentRecord): void {
   const [title, ...lines] = alignRows([head, ...record.events.map(row)])
   output.line(output.paint('dim', `  ${title}`))
   for (const line of lines) output.line(`  ${line}`)
+}
+
+/** The same of events of many documents; with `annexes`, by the name of the file where it is known still. */
+export function printRecords(output: Output, events: readonly ProcessingEvent[], annexes: Annexes | null): void {
+  const lines = events.map((event) => {
+    const [time = '', operation = '', step = '', phase = '', ...rest] = row(event)
+    const name = annexes && clean(annexes[event.doc_ref ?? '']?.file_name ?? '-')
+    return [time, operation, step, phase, event.doc_ref ?? countOthers(event), ...(name === null ? [] : [name]), ...rest]
+  })
+  const head = ['time (UTC)', 'operation', 'step', 'phase', 'document', ...(annexes ? ['file'] : []), 'purpose', 'processor / model']
+  printTable(output, head, lines)
+}
+
+function countOthers({ hits }: ProcessingEvent): string {
+  return hits.length === 0 ? '-' : countText(new Set(hits.map(({ doc_ref }) => doc_ref)).size, 'document')
 }
 
 function row(event: ProcessingEvent): string[] {

@@ -8,7 +8,7 @@ export interface Section {
   /** Short values, each beside its label. */
   facts?: [label: string, value: string][]
   /** Widths are shares of the line: 1 and 3 make a quarter and the rest. */
-  table?: { columns: { title: string; width: number }[]; rows: AsyncIterable<string[]> | Iterable<string[]> }
+  table?: { columns: { title: string; width: number; align?: 'right' }[]; rows: AsyncIterable<string[]> | Iterable<string[]> }
 }
 
 export interface Report {
@@ -31,6 +31,8 @@ const CELL_LINES_MAX = 40
 const FONTS = { regular: 'DejaVuSansCondensed.ttf', bold: 'DejaVuSansCondensed-Bold.ttf' } as const
 const SIZES_PT = { title: 21, subtitle: 10.5, heading: 13, text: 9.5, cell: 7.5, footer: 7.5 } as const
 const LEADING = 1.35
+/** More than any European alphabet has. */
+const CHARACTERS_KNOWN_MAX = 4_000
 const INK = '#1c2430'
 const QUIET = '#5d6775'
 const LINE = '#d4d9e0'
@@ -115,7 +117,10 @@ async function drained(out: PassThrough): Promise<void> {
 
 function createPage(document: PDFKit.PDFDocument, footer: string) {
   const require = createRequire(import.meta.url)
-  for (const [weight, file] of Object.entries(FONTS)) document.registerFont(weight, require.resolve(`dejavu-fonts-ttf/ttf/${file}`))
+  for (const [weight, file] of Object.entries(FONTS)) {
+    document.registerFont(weight, require.resolve(`dejavu-fonts-ttf/ttf/${file}`))
+    setByCharacter(document.font(weight))
+  }
   const measure = { regular: createMeasure(document, 'regular'), bold: createMeasure(document, 'bold') }
   let number = 0
   let y = 0
@@ -123,7 +128,7 @@ function createPage(document: PDFKit.PDFDocument, footer: string) {
   const bottom = () => document.page.height - MARGIN_PT - GAP_PT
 
   const put = (text: string, x: number, top: number, { sizePt, weight = 'regular', colour = INK }: Style) => {
-    document.font(weight).fontSize(sizePt).fillColor(colour).text(text, x, top, { lineBreak: false })
+    document.font(weight).fontSize(sizePt).fillColor(colour).text(text.normalize('NFC'), x, top, { lineBreak: false })
   }
   const line = (colour: string) => {
     document
@@ -196,8 +201,12 @@ function createPage(document: PDFKit.PDFDocument, footer: string) {
       }
       let x = MARGIN_PT
       for (const [at, lines] of cells.entries()) {
-        for (const [index, part] of lines.entries()) put(part, x, y + GAP_PT / 2 + index * style.sizePt * LEADING, style)
-        x += widths[at] ?? 0
+        const cellPt = widths[at] ?? 0
+        for (const [index, part] of lines.entries()) {
+          const partPt = columns[at]?.align === 'right' ? measure[style.weight ?? 'regular'](part) * style.sizePt : null
+          put(part, partPt === null ? x : x + cellPt - GAP_PT - partPt, y + GAP_PT / 2 + index * style.sizePt * LEADING, style)
+        }
+        x += cellPt
       }
       y += heightPt
       line(head ? QUIET : LINE)
@@ -206,7 +215,38 @@ function createPage(document: PDFKit.PDFDocument, footer: string) {
   }
 }
 
-/** Advance of a text at one point, by its characters: what the font would kern is a hair and always narrower. */
+interface Run {
+  glyphs: unknown[]
+  positions: unknown[]
+  advanceWidth: number
+}
+
+/**
+ * The library shapes every text anew, which takes most of the time of a table: identifiers are all different. Set character by character, each shaped once,
+ * a text loses its kerning alone, since composed letters are one character each.
+ */
+function setByCharacter(document: PDFKit.PDFDocument): void {
+  const font = (document as unknown as { _font: { layout(text: string): Run } })._font
+  const shape = font.layout.bind(font)
+  const known = new Map<string, Run>()
+  font.layout = (text) => {
+    const run: Run = { glyphs: [], positions: [], advanceWidth: 0 }
+    for (const character of text) {
+      let one = known.get(character)
+      if (!one) {
+        if (known.size >= CHARACTERS_KNOWN_MAX) known.clear()
+        one = shape(character)
+        known.set(character, one)
+      }
+      for (const glyph of one.glyphs) run.glyphs.push(glyph)
+      for (const position of one.positions) run.positions.push(position)
+      run.advanceWidth += one.advanceWidth
+    }
+    return run
+  }
+}
+
+/** Advance of a text at one point, by its characters. */
 function createMeasure(document: PDFKit.PDFDocument, weight: Weight): (text: string) => number {
   const advances = new Map<string, number>()
   const advance = (character: string) => {

@@ -46,6 +46,7 @@ const TABLES = [
   'holds',
   'erasure_requests',
   'erasure_items',
+  'record_accesses',
 ] as const
 
 beforeAll(async () => {
@@ -138,6 +139,7 @@ describe('the role that works across tenants', () => {
       'holds.sealed_text',
       'ledger_keys.sealed_seed',
       'pages.sealed_text',
+      'record_accesses.sealed_justification',
     ])
     const forbidden = [
       ...sealed,
@@ -159,13 +161,13 @@ describe('the role that works across tenants', () => {
 })
 
 test.each([
-  ['an update', sql`UPDATE events SET body = '{}'`],
+  ['an update', sql`UPDATE events SET body = 'another'`],
   ['a deletion', sql`DELETE FROM events`],
   ['a truncation', sql`TRUNCATE events`],
 ] as const)('no role of a service may change an event: %s', async (_name, change) => {
   for (const as of [withSystem, (_: unknown, work: Parameters<typeof withSystem>[1]) => bench.tenant(work)])
     await expect(as(bench.database, (tx) => change.execute(tx))).rejects.toMatchObject({ code: '42501' })
-  expect(await bench.query(`SELECT FROM greffier.events WHERE body <> '{}'`)).toHaveLength(2)
+  expect(await bench.query(`SELECT FROM greffier.events WHERE body <> 'another'`)).toHaveLength(2)
 })
 
 describe('migrating', () => {
@@ -252,7 +254,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`pages VALUES ($1, $2, 1, 1, 'plain', 1, NULL, '\\x00')`, tenantId, document)
   await add(`fields VALUES ($1, $2, 1, 'title', 'verified', '\\x00')`, tenantId, document)
   await add(`chunks VALUES ($1, $2, $3, 1, 0, 1, 0, 1)`, newId(), tenantId, document)
-  await add(`events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, '{}', 'intent', 'body')`, event, tenantId)
+  await add(`events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, '{}', 'intent', '{}')`, event, tenantId)
   await add(`open_intents VALUES ($1, $2)`, event, tenantId)
   await add(`ledger_leaves SELECT $1::uuid, 0, seq FROM greffier.events WHERE id = $2`, tenantId, event)
   await add(`ledger_queue SELECT $1::uuid, seq FROM greffier.events WHERE id = $2 ON CONFLICT DO NOTHING`, tenantId, event)
@@ -270,6 +272,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
+  await add(`record_accesses VALUES ($2, $1, '\\x00')`, tenantId, newId())
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)

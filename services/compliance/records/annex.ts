@@ -1,0 +1,140 @@
+import { deriveKey } from '../../../shared/blobs/keys.ts'
+import type { DocumentKeys, Vault } from '../../../shared/blobs/vault.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
+import type { AnnexView } from '../../../shared/contracts/record.ts'
+import { ANNEXED_DOCUMENTS_MAX, type Annexes, type RecordAccess } from '../../../shared/contracts/records.ts'
+import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
+import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
+import { appendEvent } from '../../../shared/database/events.ts'
+import type { RecordedEvent } from '../../../shared/database/records.ts'
+import type { Tenants } from '../../../shared/database/tenants.ts'
+import { openReason, sealReason } from '../rights/written-reason.ts'
+
+/** Headers of originals that are read at once, each for the key of one document. */
+const KEYS_AT_ONCE = 16
+
+export interface AnnexServices {
+  database: Database
+  tenants: Tenants
+  vault: Vault
+}
+
+/** One justified look: everything that is read under it is on record with the commitment to its justification. */
+export interface Access {
+  id: string
+  tenantId: string
+  commit: string
+}
+
+/** Keeps the justification, sealed under a key of the tenant's: it outlives the documents, and says nothing to whoever holds the database alone. */
+export async function beginAccess({ database, tenants }: AnnexServices, tenantId: string, justification: string): Promise<Access> {
+  const id = newId()
+  const { sealed, commit } = sealReason(await accessKey(tenants, tenantId), justification, contextOf(id))
+  await withTenant(database, tenantId, (tx) =>
+    tx.insertInto('record_accesses').values({ id, tenant_id: tenantId, sealed_justification: sealed }).execute(),
+  )
+  return { id, tenantId, commit }
+}
+
+/**
+ * The annexes of at most ANNEXED_DOCUMENTS_MAX documents. When this resolves, the event that names those whose annex is among them is committed: nothing
+ * may be sent before. An erasure or restriction that was committed before that event leaves null.
+ */
+export async function readAnnexes(services: AnnexServices, access: Access, documentIds: readonly string[]): Promise<Annexes> {
+  if (documentIds.length > ANNEXED_DOCUMENTS_MAX)
+    throw new AppError('INTERNAL', `an access names at most ${ANNEXED_DOCUMENTS_MAX} documents`)
+  const { database } = services
+  const { tenantId } = access
+  const rows = await withTenant(database, tenantId, (tx) => readOpen(tx, documentIds))
+  const keys = await readKeys(services, tenantId, rows)
+  return withTenant(database, tenantId, async (tx) => {
+    const open = (await readOpen(tx, documentIds)).filter((row) => keys.has(row.id))
+    const names = await readKeyNames(tx)
+    await appendEvent(tx, tenantId, {
+      operation: 'Retrieve',
+      step: 'annex',
+      phase: 'completed',
+      result: 'ok',
+      request_ref: access.id,
+      justification_commit: access.commit,
+      hits: open.map(({ id, revision }) => ({ doc_ref: id, revision, page: 0 })),
+    })
+    const views = new Map(open.map((row) => [row.id, viewOf(row, keys.get(row.id), names)]))
+    return Object.fromEntries(documentIds.map((id) => [id, views.get(id) ?? null]))
+  })
+}
+
+/** Throws NOT_FOUND. */
+export async function readAccess({ database, tenants }: AnnexServices, tenantId: string, id: string): Promise<RecordAccess> {
+  const row = await withTenant(database, tenantId, (tx) =>
+    tx.selectFrom('record_accesses').selectAll().where('id', '=', id).executeTakeFirst(),
+  )
+  if (!row) throw new AppError('NOT_FOUND', 'no such access')
+  const justification = openReason(await accessKey(tenants, tenantId), row.sealed_justification, contextOf(id))
+  return { access_id: id, justification, time: row.created_at.toISOString() }
+}
+
+/** As many events, and one at least, as name no more documents than one access can. */
+export function withinAnnexes(rows: readonly RecordedEvent[]): RecordedEvent[] {
+  const seen = new Set<string>()
+  const end = rows.findIndex(({ document_ids }) => {
+    for (const id of document_ids) seen.add(id)
+    return seen.size > ANNEXED_DOCUMENTS_MAX
+  })
+  return rows.slice(0, end === -1 ? rows.length : Math.max(end, 1))
+}
+
+/** Each once; of an event that names more than an access can, the first ones. */
+export function documentsOf(rows: readonly RecordedEvent[]): string[] {
+  return [...new Set(rows.flatMap(({ document_ids }) => document_ids))].slice(0, ANNEXED_DOCUMENTS_MAX)
+}
+
+type OpenRow = Pick<DocumentRow, 'id' | 'revision' | 'sealed_annex'>
+
+async function readOpen(tx: Tx, ids: readonly string[]): Promise<OpenRow[]> {
+  if (ids.length === 0) return []
+  return tx
+    .selectFrom('documents')
+    .select(['id', 'revision', 'sealed_annex'])
+    .where('id', 'in', ids)
+    .where('erased_at', 'is', null)
+    .where('restricted_at', 'is', null)
+    .execute()
+}
+
+/** By document; one whose original went meanwhile has none. */
+async function readKeys({ tenants, vault }: AnnexServices, tenantId: string, rows: readonly OpenRow[]): Promise<Map<string, DocumentKeys>> {
+  const tenantKey = (await tenants.keys(tenantId)).documents
+  const keys = new Map<string, DocumentKeys>()
+  for (let from = 0; from < rows.length; from += KEYS_AT_ONCE) {
+    const part = rows.slice(from, from + KEYS_AT_ONCE)
+    await Promise.all(
+      part.map(async ({ id }) => {
+        try {
+          keys.set(id, await vault.keys({ tenantKey, tenantId, documentId: id }))
+        } catch (error) {
+          if (!(error instanceof AppError && error.code === 'ORIGINAL_MISSING')) throw error
+        }
+      }),
+    )
+  }
+  return keys
+}
+
+async function readKeyNames(tx: Tx): Promise<Map<string, string>> {
+  const rows = await tx.selectFrom('api_keys').select(['id', 'name']).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}
+
+function viewOf(row: OpenRow, keys: DocumentKeys | undefined, names: ReadonlyMap<string, string>): AnnexView {
+  if (!keys) return null
+  const { file_name, metadata, uploaded_by } = openAnnex(keys, row)
+  return { file_name, metadata, uploaded_by: uploaded_by === null ? null : { key_id: uploaded_by, name: names.get(uploaded_by) ?? null } }
+}
+
+async function accessKey(tenants: Tenants, tenantId: string): Promise<Buffer> {
+  return deriveKey((await tenants.keys(tenantId)).documents, 'greffier/v1/tenant/record-accesses')
+}
+
+const contextOf = (id: string) => `${id}/access`
