@@ -12,6 +12,8 @@ import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
+import type { RegisterServices } from './register/report.ts'
+import { addRegisterRoute } from './register/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
@@ -26,9 +28,8 @@ interface ComplianceServices
     ErasureServices,
     RestrictionServices,
     ExposureServices,
-    SubjectRequestServices {
-  register: ProcessorRegister
-}
+    SubjectRequestServices,
+    RegisterServices {}
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
 export function addCompliance(server: HttpServer, services: ComplianceServices): void {
@@ -71,6 +72,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
 
   addCostRoutes(server, services)
   addReplayRoute(server, services)
+  addRegisterRoute(server, services)
   addErasureRoutes(server, services)
   addRestrictionRoutes(server, services)
   addExposureRoutes(server, services)

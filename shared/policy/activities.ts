@@ -22,7 +22,7 @@ const Category = z.strictObject({
 })
 
 /** One processing activity. `controllers` are those for whom a processor works (Art. 30(2)(a)), and empty for a controller's own. */
-const Activity = z
+export const Activity = z
   .strictObject({
     id: Id,
     name: z.string().min(1).max(200),
@@ -54,6 +54,11 @@ const Activity = z
       risk: z.enum(['prohibited', 'high', 'limited', 'minimal', 'not_assessed']),
     }),
     dpa_reference: Text.nullable(),
+    /** For the export to Fides: a key of its taxonomy of data uses, or one of the organisation's own. */
+    data_use: z
+      .string()
+      .regex(/^[a-zA-Z0-9_.<>-]{1,200}$/, 'a key of a Fides data use such as finance')
+      .default('operations'),
   })
   .refine(({ role, controllers }) => (role === 'processor') === controllers.length > 0, {
     path: ['controllers'],
