@@ -96,6 +96,11 @@ export const ProcessingEvent = z.strictObject({
       provider_request_id: z.string().nullable(),
       /** SHA-256 of the schema that the answer had to fit; null where there is none. */
       schema_hash: z.string().nullable().default(null),
+      /**
+       * HMAC-SHA-256 of what the model was handed, after masking, under the key of each document in it (of a question under one of the tenant); null: nothing
+       * was handed to a model.
+       */
+      prompt_hmac: z.string().nullable().default(null),
       /** Null: nobody knows its price. `rate_micro_eur`: millionths of a euro for one unit of the price's currency. */
       cost: Cost.nullable(),
     })

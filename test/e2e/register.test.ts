@@ -98,6 +98,26 @@ test('the events of a document name its activity from the upload on, those of an
   for (const event of of('bird_watching')) expect(event).toMatchObject({ activity_ref: null, legal_basis: null, register_hash })
 })
 
+test('each call to a model proves its prompt: never before it was sent, and never alike for two documents with the same text', async () => {
+  const events = []
+  for (const purpose of ['accounting', 'customer_support']) {
+    const { document_id } = await greffier.upload('Two letters alike.\n', { file_name: 'alike.txt', purpose })
+    await greffier.settled(document_id)
+    events.push((await greffier.record(document_id)).filter(({ model, step }) => model?.task === 'classify' && step === 'enrich'))
+  }
+  const [first = [], second = []] = events.map((list) => list.map(({ phase, model }) => ({ phase, mac: model?.prompt_hmac })))
+  expect(first).toEqual([
+    { phase: 'intent', mac: null },
+    { phase: 'completed', mac: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  ])
+  expect(second[1]?.mac).not.toBe(first[1]?.mac)
+  await greffier.json('/v1/answers', { question: 'What do the letters say?' })
+  const [asked] = await greffier.rows<{ mac: string | null }>(
+    `SELECT body::jsonb->'model'->>'prompt_hmac' AS mac FROM events WHERE body::jsonb->'model'->>'task' = 'answer' AND phase = 'completed' ORDER BY seq DESC LIMIT 1`,
+  )
+  expect(asked?.mac).toMatch(/^[0-9a-f]{64}$/)
+})
+
 test('an answer hands the documents that it used to its recipient, for their own purpose', async () => {
   const before = entry(await ask(), null).calls
   await greffier.json('/v1/answers', { question: 'What does the note say of the heron?' })
