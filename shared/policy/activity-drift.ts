@@ -182,7 +182,9 @@ function recipientsField(
   const handed = observed.filter(({ in_process }) => !in_process)
   const declared = activity?.recipients ?? null
   const undeclared = declared ? handed.filter(({ name }) => !declared.includes(name)) : []
-  const silent = declared?.filter((name) => !observed.some((seen) => seen.name === name)) ?? []
+  const inProcess = (name: string) =>
+    observations.register.processors.some(({ key, deployment }) => key === name && deployment === 'in_process')
+  const silent = declared?.filter((name) => !observed.some((seen) => seen.name === name) && !inProcess(name)) ?? []
   return {
     declared: declared && [...declared],
     observed,
@@ -232,8 +234,8 @@ function countriesField(activity: Activity | null, observed: Fields['third_count
         'undeclared_country',
         name,
         name === 'unknown'
-          ? `${processor} commits to no country: ${callsText(events)} may have left the EEA (${mechanism}), and no third country is declared for it`
-          : `${callsText(events)} to ${processor} may have gone to ${name} (${mechanism}), which is not declared`,
+          ? `${processor} commits to no country: ${callsText(events)} may have left the EEA (mechanism: ${mechanism}), and no third country is declared for it`
+          : `${callsText(events)} to ${processor} may have gone to ${name} (mechanism: ${mechanism}), which is not declared`,
       ),
     ),
   }
@@ -262,7 +264,7 @@ function assessmentsField(activity: Activity | null): Fields['assessments'] {
   return {
     declared: activity?.assessments ?? null,
     observed: null,
-    drift: open.map(([name]) => note('assessment_open', name, `whether a ${name.toUpperCase()} is needed, or its outcome, is still open`)),
+    drift: open.map(([name]) => note('assessment_open', name, `the ${name.toUpperCase()} is open: whether it is needed, or how it ended`)),
   }
 }
 

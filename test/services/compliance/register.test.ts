@@ -130,7 +130,6 @@ describe('drift', () => {
       'note purposes never_observed care',
       'note purposes never_observed billing',
       'drift recipients stale_evidence mistral',
-      'note recipients never_observed builtin',
       'note recipients never_observed mistral',
       'note assessments assessment_open tia',
       'drift review review_overdue 2025-01-01',
