@@ -40,6 +40,7 @@ export const DRAFT: EventDraft = {
     tokens_cached: null,
     tokens_out: 310,
     provider_request_id: null,
+    prompt_hmac: null,
     schema_hash: HASH,
     cost: null,
   },

@@ -18,6 +18,7 @@ import { RecordsPage } from '../../shared/contracts/records.ts'
 import { PolicyReplay, type PolicyReplayRequest } from '../../shared/contracts/replay.ts'
 import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
+import { RegisterReport } from '../../shared/policy/register-report.ts'
 import type { Connection } from './connection.ts'
 import { createHttp, type Http } from './http.ts'
 
@@ -104,6 +105,19 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       const headers = { accept: 'text/markdown' }
       const path = '/v1/exposure/draft'
       return (await http.send({ method: 'GET', path, query: question, headers, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true })).text()
+    },
+    register: (question: Record<string, string | undefined>): Promise<RegisterReport> =>
+      get(http, '/v1/register', RegisterReport, { ...question, format: 'json' }),
+    /** As bytes: a text would lose the mark that tells a spreadsheet its encoding. */
+    registerFile: async (question: Record<string, string | undefined>): Promise<Buffer> => {
+      const response = await http.send({
+        method: 'GET',
+        path: '/v1/register',
+        query: question,
+        headers: { accept: '*/*' },
+        repeatable: true,
+      })
+      return Buffer.from(await response.arrayBuffer())
     },
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>

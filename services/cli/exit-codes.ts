@@ -21,7 +21,7 @@ const MEANINGS = {
   ok: 'done',
   unexpected: 'something unexpected happened, or the demo did not go as it should',
   documentsFailed: 'some documents failed; the others went through',
-  expectationFailed: 'an expectation of `policy test` does not hold',
+  expectationFailed: 'an expectation of `policy test` does not hold, or `register --strict` found drift',
   usage: 'the command line is wrong',
   rejected: 'the server rejected the request',
   missing: 'the file or document is missing or cannot be read',

@@ -27,6 +27,7 @@ import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
 import { addRecords } from './records-commands.ts'
+import { addRegister } from './register-commands.ts'
 import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
 
@@ -125,6 +126,7 @@ function assemble(run: Run): Command {
     .action((document: string, options) => run(options, (context) => erase(context, document)))
   addCosts(add, run)
   addExposure(add, run)
+  addRegister(add, run)
   add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
     .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
     .option(

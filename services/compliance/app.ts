@@ -12,6 +12,8 @@ import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
 import type { ExportServices } from './records/export.ts'
 import { addRecordRoutes } from './records/routes.ts'
+import type { RegisterServices } from './register/report.ts'
+import { addRegisterRoute } from './register/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
@@ -27,9 +29,8 @@ interface ComplianceServices
     RestrictionServices,
     ExposureServices,
     SubjectRequestServices,
-    ExportServices {
-  register: ProcessorRegister
-}
+    ExportServices,
+    RegisterServices {}
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
 export function addCompliance(server: HttpServer, services: ComplianceServices): void {
@@ -52,6 +53,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addRecordRoutes(server, services)
   addCostRoutes(server, services)
   addReplayRoute(server, services)
+  addRegisterRoute(server, services)
   addErasureRoutes(server, services)
   addRestrictionRoutes(server, services)
   addExposureRoutes(server, services)

@@ -1,5 +1,6 @@
 import { type Database, withSystem, withTenant } from '../../shared/database/connection.ts'
 import { LEDGER_BATCH, listQueuedTenants, QUEUED_TENANTS_MAX, sequenceEvents } from '../../shared/database/ledger.ts'
+import { rollUpRegister } from '../../shared/database/register.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import type { Config } from '../../shared/runtime/config.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
@@ -89,6 +90,15 @@ export async function sequenceOnce(
       }
     } catch (error) {
       log.warn({ tenantId, ...errorFields(error) }, 'events of a tenant could not be taken into its log; the next pass repeats it')
+    }
+    try {
+      // As many as were moved at most: the register of a log that grows stays with it, and asking for it is quick.
+      await withTenant(database, tenantId, (tx) => rollUpRegister(tx, tenantId, LEDGER_BATCH * BATCHES_IN_TURN_MAX))
+    } catch (error) {
+      log.warn(
+        { tenantId, ...errorFields(error) },
+        'the register could not be brought up to the log; the next pass or the next question repeats it',
+      )
     }
   }
   return { moved, last: queued.length === QUEUED_TENANTS_MAX ? (queued.at(-1) ?? null) : null }

@@ -5,7 +5,7 @@ import { locateInText } from '../../shared/inference/evidence.ts'
 import type { CallSubject, ModelGateway, ProviderIdentity } from '../../shared/inference/gateway.ts'
 import type { ClaimedCitation } from '../../shared/inference/provider.ts'
 import { estimateTokens } from '../../shared/inference/token-estimate.ts'
-import { type Candidate, findPassages, questionSubject, type SearchServices } from './search.ts'
+import { type Candidate, findPassages, keysUnlessErased, questionSubject, type SearchServices } from './search.ts'
 
 /** Passages that a provider sees for one question. */
 const PASSAGES_MAX = 8
@@ -46,6 +46,7 @@ async function answerOnce(services: AnswerServices, tenantId: string, request: A
       task: 'answer',
       step: 'answer',
       subjects: [questionSubject(question), ...passages.map(subjectOf)],
+      prompt_keys: await promptKeys(services, tenantId, passages),
       tokens: estimateTokens([question, ...passages.map((passage) => passage.text)]),
       language: detectLanguage(question),
       signal,
@@ -91,6 +92,14 @@ function describe(provider: ProviderIdentity | undefined): Answer['generated_by'
     language_model,
     notice: language_model ? MODEL_NOTICE : BUILTIN_NOTICE,
   }
+}
+
+/** What is shown of an erased document is refused before it is sent. */
+async function promptKeys({ tenants, vault }: AnswerServices, tenantId: string, passages: readonly Candidate[]): Promise<Buffer[]> {
+  const { documents, requests } = await tenants.keys(tenantId)
+  const ids = [...new Set(passages.map(({ document_id }) => document_id))].sort()
+  const keys = await Promise.all(ids.map((id) => keysUnlessErased(vault, documents, tenantId, id)))
+  return [requests, ...keys.flatMap((known) => known?.commitment ?? [])]
 }
 
 function subjectOf({ document_id, revision, page, sensitivity, data_classes, purpose }: Candidate): CallSubject {

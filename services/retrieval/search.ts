@@ -63,12 +63,20 @@ export async function findPassages(services: SearchServices, query: Query): Prom
   const { database, tenants, embedder, search } = services
   const { tenantId } = query
   const language = detectLanguage(query.query)
-  const context = { tenant_id: tenantId, step: query.step, subjects: [questionSubject(query.query)], language, signal: query.signal }
+  const keys = await tenants.keys(tenantId)
+  const context = {
+    tenant_id: tenantId,
+    step: query.step,
+    subjects: [questionSubject(query.query)],
+    language,
+    prompt_keys: [keys.requests],
+    signal: query.signal,
+  }
   const vector = await embedder.embedQuestion(context, query.query)
   const candidates = await search.query({
     tenant_id: tenantId,
     vector,
-    tokens: tokenHasher((await tenants.keys(tenantId)).tokens)(tokenize(query.query, language)),
+    tokens: tokenHasher(keys.tokens)(tokenize(query.query, language)),
     limit: Math.max(query.limit * CANDIDATES_PER_HIT, CANDIDATES_MIN),
     document_ids: query.document_ids,
   })
@@ -148,7 +156,13 @@ async function createTextReader({ vault, tenants }: SearchServices, tx: Tx, tena
   }
 }
 
-async function keysUnlessErased(vault: Vault, tenantKey: Buffer, tenantId: string, documentId: string): Promise<DocumentKeys | null> {
+/** A document's keys; null when an erasure got in between. */
+export async function keysUnlessErased(
+  vault: Vault,
+  tenantKey: Buffer,
+  tenantId: string,
+  documentId: string,
+): Promise<DocumentKeys | null> {
   try {
     return await vault.keys({ tenantKey, tenantId, documentId })
   } catch (error) {

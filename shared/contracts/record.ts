@@ -37,7 +37,7 @@ export const ProcessingEvent = z.strictObject({
   schema: z.literal('greffier.event/1'),
   event_id: z.uuid(),
   time: z.iso.datetime(),
-  /** The tenant is the data controller (Art. 30(1)(a)). */
+  /** The tenant, whose log it is: the data controller (Art. 30(1)(a)), or a processor whose activity names the controllers (Art. 30(2)(a)). */
   controller_ref: z.uuid(),
   role: z.enum(['controller', 'processor']),
   /** Null where the operation concerns several documents or none: `hits` then names them. */
@@ -50,8 +50,12 @@ export const ProcessingEvent = z.strictObject({
   /** The step of the pipeline or the request that did it: upload, extract, enrich, index, done, erase, content, text, search, answer. */
   step: z.string(),
   purpose: z.string().nullable(),
-  /** The activity of the Art. 30 register that the purpose belongs to, and on what the controller bases it. */
+  /**
+   * The activity of the Art. 30 register that the purpose belongs to, and on what the controller bases it; null with a `register_hash`: that register, whose
+   * file has this SHA-256 (hex), declares no such purpose.
+   */
   activity_ref: z.string().nullable().default(null),
+  register_hash: z.string().nullable().default(null),
   legal_basis: LegalBasis.nullable().default(null),
   art9_basis: Art9Basis.nullable().default(null),
   /** A request of a data subject or an erasure, an export, a review: what the operation was done for. */
@@ -92,6 +96,11 @@ export const ProcessingEvent = z.strictObject({
       provider_request_id: z.string().nullable(),
       /** SHA-256 of the schema that the answer had to fit; null where there is none. */
       schema_hash: z.string().nullable().default(null),
+      /**
+       * HMAC-SHA-256 of what the model was handed, after masking, under the key of each document in it (of a question under one of the tenant); null: nothing
+       * was handed to a model.
+       */
+      prompt_hmac: z.string().nullable().default(null),
       /** Null: nobody knows its price. `rate_micro_eur`: millionths of a euro for one unit of the price's currency. */
       cost: Cost.nullable(),
     })

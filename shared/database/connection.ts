@@ -1,12 +1,14 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Pool } from 'pg'
 import { AppError } from '../contracts/errors.ts'
+import { type Declare, NOTHING_DECLARED } from '../policy/activities.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 import type { Tables } from './schema.ts'
 import { thrifty } from './sessions.ts'
 
-export type Database = Kysely<Tables>
-export type Tx = Transaction<Tables>
+/** `declare`: what the register of activities says of an event (shared/policy/activities.ts); it comes with each transaction that events are appended in. */
+export type Database = Kysely<Tables> & { readonly declare: Declare }
+export type Tx = Transaction<Tables> & { readonly declare: Declare }
 
 const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 15_000
@@ -20,7 +22,7 @@ export const SESSION_LIMITS = `-c idle_in_transaction_session_timeout=${IDLE_IN_
 const UUID = /^[0-9a-f-]{36}$/
 
 /** A pool whose every session works as the plain role: without a tenant it sees no rows. Rows are read through withTenant or withSystem only. */
-export function openDatabase(serviceUrl: string, onError: (error: unknown) => void): Database {
+export function openDatabase(serviceUrl: string, onError: (error: unknown) => void, declare: Declare = NOTHING_DECLARED): Database {
   const pool = new Pool({
     connectionString: serviceUrl,
     options: `-c role=${APP_ROLE} -c search_path=${SCHEMA} -c statement_timeout=${STATEMENT_TIMEOUT_MS} ${SESSION_LIMITS}`,
@@ -31,7 +33,7 @@ export function openDatabase(serviceUrl: string, onError: (error: unknown) => vo
     pipeline: true,
   })
   hearErrors(pool, onError)
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: thrifty(pool) }) })
+  return Object.assign(new Kysely<Tables>({ dialect: new PostgresDialect({ pool: thrifty(pool) }) }), { declare })
 }
 
 /**
@@ -49,7 +51,7 @@ export async function withTenant<Result>(database: Database, tenantId: string, w
     database.transaction().execute(async (tx) => {
       if (!UUID.test(tenantId)) throw new AppError('INTERNAL', 'a tenant id is a UUID')
       await sql`SET LOCAL app.tenant_id = ${sql.lit(tenantId)}`.execute(tx)
-      return work(tx)
+      return work(Object.assign(tx, { declare: database.declare }))
     }),
   )
 }
@@ -59,7 +61,7 @@ export async function withSystem<Result>(database: Database, work: (tx: Tx) => P
   return reachable(() =>
     database.transaction().execute(async (tx) => {
       await sql`SET LOCAL ROLE ${sql.raw(SYSTEM_ROLE)}`.execute(tx)
-      return work(tx)
+      return work(Object.assign(tx, { declare: database.declare }))
     }),
   )
 }

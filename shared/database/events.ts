@@ -40,7 +40,7 @@ const EMPTY = {
 
 /**
  * Appends an event in the transaction of the change it describes, as canonical JSON (RFC 8785): the bytes never change afterwards, and no role
- * may update or delete them. The same statement queues it for the tenant's log (shared/database/ledger.ts). `closes` names the intent that this event completes; an intent can be closed once. Returns the event's id.
+ * may update or delete them. What was declared of its purpose comes with the transaction, so that no event can be written without it. The same statement queues it for the tenant's log (shared/database/ledger.ts). `closes` names the intent that this event completes; an intent can be closed once. Returns the event's id.
  */
 export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, closes: string | null = null): Promise<string> {
   const event = ProcessingEvent.parse({
@@ -48,8 +48,8 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
     event_id: newId(),
     time: new Date().toISOString(),
     controller_ref: tenantId,
-    role: 'controller',
     ...EMPTY,
+    ...tx.declare(draft),
     ...draft,
     parent_events: closes === null ? (draft.parent_events ?? []) : [closes],
   } satisfies z.input<typeof ProcessingEvent>)

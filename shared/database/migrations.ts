@@ -10,6 +10,7 @@ import { LEDGER } from './migrations/0008-ledger.ts'
 import { RIGHTS } from './migrations/0009-rights.ts'
 import { SUBJECTS } from './migrations/0010-subjects.ts'
 import { RECORDS } from './migrations/0012-records.ts'
+import { REGISTER } from './migrations/0013-register.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -75,4 +76,5 @@ const MIGRATIONS = [
   RIGHTS,
   SUBJECTS,
   RECORDS,
+  REGISTER,
 ] as const

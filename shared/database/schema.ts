@@ -186,6 +186,18 @@ export interface Tables {
     rotation: string | null
     created_at: Timestamp
   }
+  /** The register's roll-up of the log (shared/database/register.ts); `leaves`: how many leaves of the log are in it. */
+  register_observations: {
+    tenant_id: string
+    day: string
+    purpose: string
+    kind: string
+    name: string
+    events: Bigint
+    first_seen: Timestamp
+    last_seen: Timestamp
+  }
+  register_cursors: { tenant_id: string; leaves: Bigint }
   artifacts: Owned & { kind: string; store: string; locator: string; registered_at: Timestamp; erased_at: NullableTimestamp }
   outbox: Owned & { id: Generated<string>; stage: Stage; revision: number; due_at: Timestamp }
   idempotency: Owned & { key_hmac: Buffer; request_hmac: Buffer; answer: string; created_at: Timestamp }

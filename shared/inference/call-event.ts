@@ -50,6 +50,7 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
       tokens_out: null,
       provider_request_id: null,
       schema_hash: context.schema_hash ?? null,
+      prompt_hmac: null,
       cost: null,
     },
     ai_generated: languageModel && context.task !== 'embed',

@@ -16,6 +16,7 @@ import { NO_CUSTODY } from './call-custody.ts'
 import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
 import { maskCall } from './masked-provider.ts'
 import { meterCall } from './meter.ts'
+import { hearPrompt } from './prompt-mac.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
@@ -41,6 +42,8 @@ export interface CallContext {
   language: string | null
   /** Of the schema that the answer has to fit. */
   schema_hash?: string
+  /** Under which the record keeps a proof of the prompt: one of each document that it shows, and one of the tenant's where it shows a question. */
+  prompt_keys?: readonly Buffer[]
   signal: AbortSignal
   /** Only this processor may be used: the embedder that a tenant is bound to. */
   only?: string
@@ -135,7 +138,8 @@ async function show<T>(
   const tokens = provider.languageModel ? context.tokens : 0
   const reservation = await options.budget.reserve(context.tenant_id, tokens, tokens === 0 ? 0 : costInAdvance(options, provider, context))
   const metered = meterCall(provider)
-  const masked = maskCall(options.recogniser, metered.provider, decision.mask, context)
+  const heard = hearPrompt(metered.provider, context.prompt_keys ?? [])
+  const masked = maskCall(options.recogniser, heard.provider, decision.mask, context)
   const intent = await commitIntent(options, context, { ...draft, minimisation: masked.intended }).catch(async (error: unknown) => {
     await reservation.release()
     throw error
@@ -143,13 +147,21 @@ async function show<T>(
   const startedAt = performance.now()
   const priced = (facts: CallFacts) =>
     costOf(options.prices, { ...pricedCall(provider, context.task, facts), duration_ms: performance.now() - startedAt })
-  const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) =>
-    write(
+  const close = (outcome: Partial<CallDraft> & Pick<EventDraft, 'phase'>) => {
+    const model = outcome.model ?? draft.model
+    return write(
       options,
       context,
-      { ...draft, minimisation: masked.minimisation(), duration_ms: Math.round(performance.now() - startedAt), ...outcome },
+      {
+        ...draft,
+        minimisation: masked.minimisation(),
+        duration_ms: Math.round(performance.now() - startedAt),
+        ...outcome,
+        model: model ? { ...model, prompt_hmac: heard.mac() } : null,
+      },
       intent,
     )
+  }
   let result: ProviderResult<T>
   try {
     result = await run(masked.provider, context.signal)

@@ -39,6 +39,7 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/records', 'records:read'],
   ['GET', '/v1/records/export?format=jsonl', 'records:read'],
   ['GET', '/v1/record-accesses/:id', 'rights:manage'],
+  ['GET', '/v1/register', 'records:read'],
   ['GET', '/v1/documents/:id/hold', 'rights:manage'],
   ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],
   ['DELETE', '/v1/documents/:id/hold', 'rights:manage'],

@@ -42,7 +42,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
     try {
       const keys = await openKeys(vault, run)
       const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
-      const { kind, subject, own, fields, pagesRead } = await read(services, run, pages)
+      const { kind, subject, own, fields, pagesRead } = await read(services, run, pages, keys.commitment)
       const { sensitivity, data_classes } = subject
       return {
         write: async (tx) => {
@@ -81,7 +81,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
  * What may be shown to whom is decided before any model sees the text: rules here may raise the classes that were declared, and what a model says of
  * the document raises them for the calls that follow.
  */
-async function read({ database, gateway, ownSchemas }: EnrichServices, run: StageRun, pages: readonly Page[]) {
+async function read({ database, gateway, ownSchemas }: EnrichServices, run: StageRun, pages: readonly Page[], promptKey: Buffer) {
   const declared: CallSubject = subjectOf(run)
   const { document, signal } = run
   const tenantId = run.key.tenant_id
@@ -89,7 +89,7 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
   const asFound = { ...declared, ...raise(declared, found.data_classes), data_categories: found.data_categories }
   await keepRaised(database, run, declared, asFound)
   const tokens = estimateTokens(pages.map((page) => page.text))
-  const call = { tenant_id: tenantId, step: 'enrich', tokens, signal }
+  const call = { tenant_id: tenantId, step: 'enrich', tokens, prompt_keys: [promptKey], signal }
 
   const { value: kind } = await gateway.call({ ...call, task: 'classify', language: null, subjects: [asFound] }, (provider, callSignal) =>
     provider.classify(pages, callSignal),

@@ -33,7 +33,14 @@ export function createIndex(services: IndexServices): StageHandler {
     const chunks = chunkPages(key.document_id, key.revision, pages)
     const texts = textsOf(pages, chunks)
     const vectors = await embedder.embed(
-      { tenant_id: key.tenant_id, step: 'index', subjects: [subjectOf(run)], language: document.language, signal },
+      {
+        tenant_id: key.tenant_id,
+        step: 'index',
+        subjects: [subjectOf(run)],
+        language: document.language,
+        prompt_keys: [keys.commitment],
+        signal,
+      },
       texts,
     )
     const points: Point[] = []

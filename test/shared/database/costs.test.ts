@@ -95,6 +95,7 @@ async function call(
       tokens_out: 1,
       provider_request_id: null,
       schema_hash: null,
+      prompt_hmac: null,
       cost,
     },
     ...draft,

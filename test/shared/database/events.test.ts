@@ -1,10 +1,14 @@
 import canonicalize from 'canonicalize'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
-import { withTenant } from '../../../shared/database/connection.ts'
+import { openDatabase, withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent, closeAbandonedIntents, readRecord } from '../../../shared/database/events.ts'
+import { declareBy } from '../../../shared/policy/activities.ts'
+import { loadActivities } from '../../../shared/runtime/policy-files.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+const SHIPPED = new URL('../../../infra/activities.yaml', import.meta.url).pathname
 
 let bench: Workbench
 
@@ -50,6 +54,23 @@ test('an event rolls back with the change that it describes', async () => {
   })
   await expect(failing).rejects.toThrow('after the event')
   expect(await read(document)).toEqual([])
+})
+
+test('every event of a declared purpose names its activity, whoever writes it, and the one that closes a call says the same', async () => {
+  const { activities, activitiesHash } = loadActivities(SHIPPED)
+  const declaring = openDatabase(bench.serviceUrl, () => undefined, declareBy(activities, activitiesHash))
+  onTestFinished(() => declaring.destroy())
+  const [declared, undeclared] = [newId(), newId()]
+  const intent = await withTenant(declaring, bench.tenantId, (tx) =>
+    appendEvent(tx, bench.tenantId, { ...call(declared), purpose: 'accounting' }),
+  )
+  await withTenant(declaring, bench.tenantId, async (tx) => {
+    await closeAbandonedIntents(tx, bench.tenantId, [intent])
+    await appendEvent(tx, bench.tenantId, { ...call(undeclared), phase: 'completed', purpose: 'something_else' })
+  })
+  const invoices = { activity_ref: 'invoices', legal_basis: 'A6-1-c', art9_basis: null, register_hash: activitiesHash, role: 'controller' }
+  expect(await read(declared)).toMatchObject([invoices, { ...invoices, phase: 'outcome_unknown' }])
+  expect(await read(undeclared)).toMatchObject([{ activity_ref: null, legal_basis: null, register_hash: activitiesHash }])
 })
 
 test('a draft with a key that the record does not know is refused', async () => {

@@ -92,6 +92,7 @@ async function call(
       tokens_out,
       provider_request_id: null,
       schema_hash: null,
+      prompt_hmac: null,
       cost: null,
     },
   }

@@ -35,6 +35,7 @@ const DRAFT: EventDraft = {
     tokens_out: null,
     provider_request_id: null,
     schema_hash: null,
+    prompt_hmac: null,
     cost: null,
   },
 }

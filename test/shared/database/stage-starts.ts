@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
+import type { Transaction } from 'kysely'
 import { vi } from 'vitest'
 import type { WorkerLoop } from '../../../services/workers/loop.ts'
 import type { StageHandler } from '../../../services/workers/stage.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
-import type { Database, Tx } from '../../../shared/database/connection.ts'
+import type { Database } from '../../../shared/database/connection.ts'
+import type { Tables } from '../../../shared/database/schema.ts'
 import type { Ending, Position } from './stage-model.ts'
 
 /** One start of the real worker loop, in a process of its own as far as the loop can tell. */
@@ -29,7 +31,7 @@ export interface Reins {
 export function watchTransactions(database: Database): { watched: Database; quiet: () => Promise<void> } {
   const open = new Set<Promise<boolean>>()
   const transaction = () => ({
-    execute: <Result>(work: (tx: Tx) => Promise<Result>) => {
+    execute: <Result>(work: (tx: Transaction<Tables>) => Promise<Result>) => {
       const result = database.transaction().execute(work)
       const settled: Promise<boolean> = Promise.allSettled([result]).then(() => open.delete(settled))
       open.add(settled)
@@ -40,7 +42,7 @@ export function watchTransactions(database: Database): { watched: Database; quie
     await setImmediate()
     while (open.size > 0) await Promise.all(open)
   }
-  return { watched: { transaction } as unknown as Database, quiet }
+  return { watched: { transaction, declare: database.declare } as unknown as Database, quiet }
 }
 
 /** A handler that is told nothing of its end does the most that a late one can do. */

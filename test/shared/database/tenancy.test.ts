@@ -47,6 +47,8 @@ const TABLES = [
   'erasure_requests',
   'erasure_items',
   'record_accesses',
+  'register_observations',
+  'register_cursors',
 ] as const
 
 beforeAll(async () => {
@@ -273,6 +275,8 @@ async function seed(tenantId: string): Promise<void> {
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
   await add(`record_accesses VALUES ($2, $1, '\\x00')`, tenantId, newId())
+  await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
+  await add(`register_cursors VALUES ($1, 0)`, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)

@@ -46,6 +46,7 @@ function refusedCall(
       tokens_out: null,
       provider_request_id: null,
       schema_hash: null,
+      prompt_hmac: null,
       cost: null,
     },
     special: request.data_classes.includes('special'),
