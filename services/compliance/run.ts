@@ -2,9 +2,14 @@ import { type Database, withSystem, withTenant } from '../../shared/database/con
 import { LEDGER_BATCH, listQueuedTenants, sequenceEvents } from '../../shared/database/ledger.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import type { Platform } from '../../shared/runtime/platform.ts'
+import { type Passes, startPasses } from './passes.ts'
+import { issueDueCertificates } from './rights/certificates.ts'
 
 /** An event is in the log, and under a checkpoint, about this long after its commit. */
 const IDLE_MS = 500
+/** How long an erasure that is done waits for its certificate. */
+const CERTIFICATES_MS = 2_000
 /** Of one tenant before the next has its turn. */
 const BATCHES_IN_TURN_MAX = 4
 
@@ -45,6 +50,17 @@ export function startSequencer(options: SequencerOptions): Sequencer {
       await running
     },
   }
+}
+
+/** What nobody has to ask for: the certificates of erasures. Any number of processes may run it. */
+export function startRights(platform: Platform): Passes {
+  const { log } = platform
+  return startPasses({
+    work: () => issueDueCertificates(platform),
+    everyMs: CERTIFICATES_MS,
+    log,
+    failure: 'certificates of erasure could not be looked for; the next pass repeats it',
+  })
 }
 
 /** One pass over all tenants; what fails for one keeps no other from its turn. Returns how many events were moved. */

@@ -8,7 +8,7 @@ import { createHttpServer } from '../../shared/runtime/http.ts'
 import { createLog, type Log } from '../../shared/runtime/log.ts'
 import { openPlatform, type Platform } from '../../shared/runtime/platform.ts'
 import { addCompliance } from '../compliance/app.ts'
-import { startSequencer } from '../compliance/run.ts'
+import { startRights, startSequencer } from '../compliance/run.ts'
 import { addIngest } from '../ingest/app.ts'
 import { addRetrieval } from '../retrieval/app.ts'
 import { startWorkers } from '../workers/run.ts'
@@ -52,6 +52,8 @@ export async function startStandalone(config: Config): Promise<Standalone> {
     closing.push(() => workers.close())
     const sequencer = startSequencer(platform)
     closing.push(() => sequencer.close())
+    const rights = startRights(platform)
+    closing.push(() => rights.close())
     const server = await createHttpServer({
       title: 'Greffier',
       log,

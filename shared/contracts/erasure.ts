@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Purpose } from './document.ts'
+import { IdentifierKind, SubjectIdentifiers } from './subjects.ts'
 
 /** Documents of one request: they are buried in one transaction. */
 export const ERASURE_DOCUMENTS_MAX = 1_000
@@ -40,15 +41,25 @@ const ErasureFilter = z
   .refine((filter) => Object.keys(filter).length > 0, 'an empty filter would mean everything')
 export type ErasureFilter = z.infer<typeof ErasureFilter>
 
+const ByDocuments = z.strictObject({ document_ids: z.array(z.uuid()).min(1).max(ERASURE_DOCUMENTS_MAX) })
+const BySubject = z.strictObject({ subject_id: z.uuid() })
+const ByFilter = z.strictObject({ filter: ErasureFilter })
+
+/** What is kept of what was asked for: of a person's identifiers their kinds, and the random ids that they had here. */
 export const ErasureScope = z.union([
-  z.strictObject({ document_ids: z.array(z.uuid()).min(1).max(ERASURE_DOCUMENTS_MAX) }),
-  z.strictObject({ subject_id: z.uuid() }),
-  z.strictObject({ filter: ErasureFilter }),
+  ByDocuments,
+  BySubject,
+  ByFilter,
+  z.strictObject({ subject_ids: z.array(z.uuid()), identified_by: z.array(IdentifierKind).min(1) }),
 ])
 export type ErasureScope = z.infer<typeof ErasureScope>
 
+/** What somebody asks for. `identifiers`: the documents that name the person by any of them, whole, whoever else they name. */
+export const AskedScope = z.union([ByDocuments, BySubject, ByFilter, z.strictObject({ identifiers: SubjectIdentifiers })])
+export type AskedScope = z.infer<typeof AskedScope>
+
 /** `received_at`: when the person's request arrived, if not now; the month of Art. 12(3) runs from then. */
-export const NewErasure = z.strictObject({ ground: ErasureGround, scope: ErasureScope, received_at: z.iso.datetime().optional() })
+export const NewErasure = z.strictObject({ ground: ErasureGround, scope: AskedScope, received_at: z.iso.datetime().optional() })
 export const NewExtension = z.strictObject({ reason: WrittenReason })
 
 export const ErasureState = z.enum(['erasing', 'done'])

@@ -81,6 +81,10 @@ export interface Tables {
     completed_at: NullableTimestamp
     /** The signed note that was issued last. */
     certificate: ColumnType<string | null, undefined, string>
+    /** The event that holds the note's hash. */
+    certificate_event: ColumnType<string | null, undefined, string>
+    /** When one is to be issued: at the end, and again when what remained until a day is gone. */
+    certificate_due_at: NullableTimestamp
   }
   erasure_items: Owned & {
     request_id: string
