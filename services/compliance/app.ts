@@ -13,6 +13,7 @@ import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
+import { addRetentionRoutes, type RetentionRouteServices } from './retention/routes.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
 import { addSubjectRequestRoutes, type SubjectRequestServices } from './rights/subject-requests.ts'
@@ -24,6 +25,7 @@ interface ComplianceServices
   extends CostServices,
     ReplayServices,
     ErasureServices,
+    RetentionRouteServices,
     RestrictionServices,
     ExposureServices,
     SubjectRequestServices {
@@ -73,6 +75,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addReplayRoute(server, services)
   addErasureRoutes(server, services)
   addRestrictionRoutes(server, services)
+  addRetentionRoutes(server, services)
   addExposureRoutes(server, services)
   addSubjectRoutes(server, services)
   addSubjectRequestRoutes(server, services)

@@ -4,6 +4,7 @@ import type { Tenants } from '../../shared/database/tenants.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Platform } from '../../shared/runtime/platform.ts'
 import { type Passes, startPasses } from './passes.ts'
+import { createSweep } from './retention/sweep.ts'
 import { issueDueCertificates } from './rights/certificates.ts'
 
 /** An event is in the log, and under a checkpoint, about this long after its commit. */
@@ -52,15 +53,22 @@ export function startSequencer(options: SequencerOptions): Sequencer {
   }
 }
 
-/** What nobody has to ask for: the certificates of erasures. Any number of processes may run it. */
+/** What nobody has to ask for: the certificates of erasures, and the erasure of what was kept long enough. Any number of processes may run it. */
 export function startRights(platform: Platform): Passes {
-  const { log } = platform
-  return startPasses({
+  const { log, retentionTimes } = platform
+  const certificates = startPasses({
     work: () => issueDueCertificates(platform),
     everyMs: CERTIFICATES_MS,
     log,
     failure: 'certificates of erasure could not be looked for; the next pass repeats it',
   })
+  const retention = startPasses({
+    work: createSweep(platform),
+    everyMs: retentionTimes.everyMs,
+    log,
+    failure: 'it could not be looked for what is due to be erased; the next pass repeats it',
+  })
+  return { close: async () => void (await Promise.all([certificates.close(), retention.close()])) }
 }
 
 /** One pass over all tenants; what fails for one keeps no other from its turn. Returns how many events were moved. */

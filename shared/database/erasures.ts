@@ -17,8 +17,8 @@ export interface ErasureDraft {
   scope: ErasureScope
   documentIds: readonly string[]
   receivedAt?: string | undefined
-  /** The rule that made it due, where no person asked. */
-  retentionRule?: string | undefined
+  /** The rule that made it due, where no person asked; holds then stand by this time, if it is earlier than the clock's. */
+  retention?: { rule: string; asOf: Date } | undefined
 }
 
 /**
@@ -35,12 +35,12 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
       tenant_id: tenantId,
       ground: draft.ground,
       scope: JSON.stringify(draft.scope),
-      retention_rule: draft.retentionRule ?? null,
+      retention_rule: draft.retention?.rule ?? null,
       received_at: received,
       due_at: monthsAfter(received, 1),
     })
     .execute()
-  await appendEvent(tx, tenantId, { ...aboutRequest(id, draft.retentionRule), step: 'erasure_request' })
+  await appendEvent(tx, tenantId, { ...aboutRequest(id, draft.retention?.rule), step: 'erasure_request' })
   // In one order everywhere, so that two requests for the same documents wait for each other and do not lock each other out.
   for (const documentId of [...new Set(draft.documentIds)].sort()) await begin(tx, tenantId, { id, ...draft }, documentId)
   await closeIfDone(tx, id)
@@ -190,7 +190,7 @@ export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView>
 
 async function begin(tx: Tx, tenantId: string, request: ErasureDraft & { id: string }, documentId: string): Promise<void> {
   const row = await readRow(tx, documentId, 'update')
-  const hold = row.erased_at ? null : await activeHold(tx, documentId)
+  const hold = row.erased_at ? null : await activeHold(tx, documentId, request.retention?.asOf)
   const item = { tenant_id: tenantId, request_id: request.id, document_id: documentId }
   if (hold) {
     await refuse(tx, row, hold, request.id)
@@ -215,8 +215,8 @@ async function refuse(tx: Tx, row: DocumentRow, hold: Hold, requestId: string): 
     phase: 'refused',
     error_code: 'DOCUMENT_HELD',
     request_ref: requestId,
-    retention: { rule: hold.reason, erase_after: hold.until?.toISOString() ?? null, hold: true },
     ...describeDocument(row, row.revision),
+    retention: { rule: hold.reason, erase_after: hold.until?.toISOString() ?? null, hold: true },
   })
   await restrictDocument(tx, row, 'hold', requestId)
 }

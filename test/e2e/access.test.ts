@@ -47,6 +47,8 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/erasures/:id', 'records:read'],
   ['GET', '/v1/erasures/:id/certificate', 'records:read'],
   ['POST', '/v1/erasures/:id/extend', 'documents:erase', { reason: 'many' }],
+  ['GET', '/v1/retention/plan', 'records:read'],
+  ['POST', '/v1/retention/confirm-clock', 'rights:manage', { now: new Date().toISOString() }],
   ['GET', '/v1/processors', 'records:read'],
   ['GET', '/v1/costs', 'records:read'],
   ['POST', '/v1/costs/estimate', 'records:read', { documents: [{ bytes: 1, media_type: 'text/plain' }] }],

@@ -38,7 +38,7 @@ export function writeCertificatePdf({ certificate, hash, event_id, vkey, note }:
         ],
       },
     ],
-    footer: `Erasure ${certificate.erasure_id} · organisation ${certificate.controller_ref} · ${hash.slice(0, 16)}`,
+    footer: `Erasure ${certificate.erasure_id} · organisation ${certificate.controller_ref}`,
     date: new Date(certificate.issued_at),
   })
 }
@@ -57,7 +57,7 @@ function statusText(status: CertificateStatus): string {
     case 'complete':
       return 'Complete: nothing remains'
     case 'residual_until':
-      return `Erased here; what others keep is gone after ${timeText(status.until)}`
+      return `Erased; what remains is gone after ${timeText(status.until)}`
     case 'logical_only':
       return 'No read finds it; something remains whose end nobody knows'
   }

@@ -45,6 +45,7 @@ const TABLES = [
   'holds',
   'erasure_requests',
   'erasure_items',
+  'retention_confirmations',
 ] as const
 
 beforeAll(async () => {
@@ -268,6 +269,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
+  await add(`retention_confirmations VALUES ($1, now(), 0)`, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
