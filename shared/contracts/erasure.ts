@@ -33,8 +33,13 @@ export const HoldView = z.strictObject({
   until: z.iso.datetime().nullable(),
   since: z.iso.datetime(),
 })
+export type HoldView = z.infer<typeof HoldView>
+/** Without the words: each is under its document's key. */
+export const HoldList = z.strictObject({ holds: z.array(HoldView.omit({ text: true })), next_cursor: z.uuid().nullable() })
+export type HoldList = z.infer<typeof HoldList>
 export const NewRestriction = z.strictObject({ ground: RestrictionGround.exclude(['hold']) })
 export const RestrictionView = z.strictObject({ document_id: z.uuid(), ground: RestrictionGround, since: z.iso.datetime() })
+export type RestrictionView = z.infer<typeof RestrictionView>
 
 const ErasureFilter = z
   .strictObject({ purpose: Purpose.optional(), type: z.string().min(1).max(64).optional(), created_before: z.iso.datetime().optional() })
@@ -60,6 +65,7 @@ export type AskedScope = z.infer<typeof AskedScope>
 
 /** `received_at`: when the person's request arrived, if not now; the month of Art. 12(3) runs from then. */
 export const NewErasure = z.strictObject({ ground: ErasureGround, scope: AskedScope, received_at: z.iso.datetime().optional() })
+export type NewErasure = z.input<typeof NewErasure>
 export const NewExtension = z.strictObject({ reason: WrittenReason })
 
 export const ErasureState = z.enum(['erasing', 'done'])
@@ -85,3 +91,4 @@ export const ErasureView = z.strictObject({
 })
 export type ErasureView = z.infer<typeof ErasureView>
 export const ErasureList = z.strictObject({ erasures: z.array(ErasureView), next_cursor: z.uuid().nullable() })
+export type ErasureList = z.infer<typeof ErasureList>

@@ -26,6 +26,16 @@ export async function activeHold(tx: Tx, documentId: string, asOf?: Date): Promi
   return hold ?? null
 }
 
+/** Holds that stand now, by their documents' ids. */
+export async function listHolds(tx: Tx, limit: number, after: string | null): Promise<Hold[]> {
+  let query = tx
+    .selectFrom('holds')
+    .selectAll()
+    .where((row) => row.or([row('until', 'is', null), row('until', '>', sql<Date>`now()`)]))
+  if (after !== null) query = query.where('document_id', '>', after)
+  return query.orderBy('document_id').limit(limit).execute()
+}
+
 export async function placeHold(
   tx: Tx,
   row: DocumentRow,

@@ -36,6 +36,7 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ],
   ['DELETE', '/v1/schemas/:name', 'documents:write'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
+  ['GET', '/v1/holds', 'rights:manage'],
   ['GET', '/v1/documents/:id/hold', 'rights:manage'],
   ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],
   ['DELETE', '/v1/documents/:id/hold', 'rights:manage'],
