@@ -20,6 +20,7 @@ import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
 import { RegisterReport } from '../../shared/policy/register-report.ts'
 import type { Connection } from './connection.ts'
+import { createRightsClient } from './erasure-client.ts'
 import { createHttp, type Http } from './http.ts'
 
 const UPLOAD_TIMEOUT_MS = 15 * 60_000
@@ -49,6 +50,8 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
   const http = createHttp(connection, interrupted)
   return {
     interrupted,
+    /** Requests for erasure, holds, restrictions and retention. */
+    rights: createRightsClient(http),
     /** Streams the file; the Idempotency-Key makes a repetition harmless. */
     upload: (name: string, bytes: Blob, choices: UploadChoices): Promise<UploadAccepted> =>
       http.json(

@@ -20,6 +20,7 @@ import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
 import type { CommandContext } from './context.ts'
+import { addErasures, addHolds, addRestrictions, addRetention } from './erasure-commands.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
 import { addLedger } from './ledger-commands.ts'
@@ -124,6 +125,10 @@ function assemble(run: Run): Command {
   add('erase', 'erase a document for good')
     .addArgument(id())
     .action((document: string, options) => run(options, (context) => erase(context, document)))
+  addErasures(program.command('erasures').description('requests for erasure (GDPR Art. 17) and their certificates'), add, run)
+  addHolds(program.command('hold').description('what stands against an erasure (GDPR Art. 17(3))'), add, run)
+  addRestrictions(add, run)
+  addRetention(program.command('retention').description('what is erased because it was kept long enough'), add, run)
   addCosts(add, run)
   addExposure(add, run)
   addRegister(add, run)

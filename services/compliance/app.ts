@@ -15,6 +15,7 @@ import { addRecordRoutes } from './records/routes.ts'
 import type { RegisterServices } from './register/report.ts'
 import { addRegisterRoute } from './register/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
+import { addRetentionRoutes, type RetentionRouteServices } from './retention/routes.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
 import { addSubjectRequestRoutes, type SubjectRequestServices } from './rights/subject-requests.ts'
@@ -26,6 +27,7 @@ interface ComplianceServices
   extends CostServices,
     ReplayServices,
     ErasureServices,
+    RetentionRouteServices,
     RestrictionServices,
     ExposureServices,
     SubjectRequestServices,
@@ -56,6 +58,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addRegisterRoute(server, services)
   addErasureRoutes(server, services)
   addRestrictionRoutes(server, services)
+  addRetentionRoutes(server, services)
   addExposureRoutes(server, services)
   addSubjectRoutes(server, services)
   addSubjectRequestRoutes(server, services)

@@ -26,7 +26,7 @@ const Id = z.object({ id: z.uuid() })
 const PAGE_SIZE_MAX = 100
 
 export function addDocumentRoutes(server: HttpServer, services: IngestServices): void {
-  const { database, vault, tenants } = services
+  const { database, vault, tenants, tombstones } = services
   const read = authorize(database, 'documents:read')
   const write = authorize(database, 'documents:write')
 
@@ -187,6 +187,8 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
         throw new AppError('DOCUMENT_HELD', 'it was restricted instead', {
           extra: { document_id: params.id, reason: held.reason, hold_until: held.until?.toISOString() ?? null, erasure_id: requestId },
         })
+      // Also for one that was erased before: the process that was asked then may have died before it came to this.
+      await tombstones.append([{ tenant_id: identity.tenantId, document_id: params.id }])
       if (requestId !== null) reply.header('location', `/v1/erasures/${requestId}`)
       return reply.status(202).send({ document_id: params.id, status: 'erased' })
     },

@@ -1,4 +1,5 @@
 import type { Listener } from '../../shared/database/listen.ts'
+import type { Tombstones } from '../../shared/database/tombstones.ts'
 import type { Rules } from '../../shared/policy/explain.ts'
 import type { UploadServices } from './upload.ts'
 
@@ -8,4 +9,5 @@ export interface IngestServices extends UploadServices {
   /** SHA-256 (hex) of the policy's file. */
   policyHash: string
   listener: Listener
+  tombstones: Tombstones
 }

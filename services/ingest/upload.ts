@@ -11,7 +11,9 @@ import { acceptDocument } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { expectUsableSchema } from '../../shared/database/extraction-schemas.ts'
 import { claimIdempotencyKey, isAnswered, keepIdempotentAnswer } from '../../shared/database/idempotency.ts'
+import { assignRetention } from '../../shared/database/retention.ts'
 import type { TenantKeys, Tenants } from '../../shared/database/tenants.ts'
+import type { RetentionRules } from '../../shared/policy/retention.ts'
 import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
@@ -26,6 +28,7 @@ export interface UploadServices {
   metrics: Metrics
   log: Log
   passPoint: PassPoint
+  retention: RetentionRules
   uploadBytesMax: number
 }
 
@@ -69,7 +72,7 @@ export function createUpload(services: UploadServices): Upload {
       const options = await incoming.options()
       committing = true
       const accepted = await withTenant(database, tenantId, (tx) =>
-        accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options }),
+        accept(tx, { incoming, documentId, tenantKeys, mediaType, stored, options, retention: services.retention }),
       )
       passPoint('upload:accepted', documentId)
       services.metrics.uploadedBytes.inc(stored.bytes)
@@ -90,9 +93,13 @@ interface Stored {
   mediaType: MediaType
   stored: Awaited<ReturnType<Vault['write']>>
   options: UploadOptions
+  retention: RetentionRules
 }
 
-async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, stored, options }: Stored): Promise<UploadAccepted> {
+async function accept(
+  tx: Tx,
+  { incoming, documentId, tenantKeys, mediaType, stored, options, retention }: Stored,
+): Promise<UploadAccepted> {
   const { tenantId, idempotencyKey } = incoming
   const classes = [...new Set(options.data_classes)].sort()
   const keyHmac = hmacOfKey(tenantKeys, idempotencyKey)
@@ -116,7 +123,14 @@ async function accept(tx: Tx, { incoming, documentId, tenantKeys, mediaType, sto
     uploadedBy: incoming.keyId,
   })
   if (accepted.outcome !== 'returned') {
-    const taken = { id: accepted.document_id, purpose: options.purpose, sensitivity: options.sensitivity, data_classes: classes }
+    const assigned = await assignRetention(tx, retention, { tenant_id: tenantId, document_id: accepted.document_id })
+    const taken = {
+      ...assigned,
+      id: accepted.document_id,
+      purpose: options.purpose,
+      sensitivity: options.sensitivity,
+      data_classes: classes,
+    }
     await appendEvent(tx, tenantId, {
       operation: 'Collect',
       step: 'upload',

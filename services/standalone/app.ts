@@ -8,7 +8,7 @@ import { createHttpServer } from '../../shared/runtime/http.ts'
 import { createLog, type Log } from '../../shared/runtime/log.ts'
 import { openPlatform, type Platform } from '../../shared/runtime/platform.ts'
 import { addCompliance } from '../compliance/app.ts'
-import { startLedger } from '../compliance/run.ts'
+import { startCompliance } from '../compliance/run.ts'
 import { addIngest } from '../ingest/app.ts'
 import { addRetrieval } from '../retrieval/app.ts'
 import { startWorkers } from '../workers/run.ts'
@@ -50,8 +50,8 @@ export async function startStandalone(config: Config): Promise<Standalone> {
     closing.push(() => platform.close())
     const workers = startWorkers(platform)
     closing.push(() => workers.close())
-    const ledger = startLedger(platform, config)
-    closing.push(() => ledger.close())
+    const compliance = startCompliance(platform, config)
+    closing.push(() => compliance.close())
     const server = await createHttpServer({
       title: 'Greffier',
       log,

@@ -5,6 +5,7 @@ import type { EventDraft } from '../../shared/contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import type { DocumentRow } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
+import { assignRetention } from '../../shared/database/retention.ts'
 import {
   assertCurrent,
   type Begun,
@@ -16,6 +17,7 @@ import {
   type StageKey,
 } from '../../shared/database/stages.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
+import type { RetentionRules } from '../../shared/policy/retention.ts'
 import type { QueueBackend } from '../../shared/queue/backend.ts'
 import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
@@ -46,6 +48,8 @@ interface LoopServices {
   passPoint: PassPoint
   /** The rules that this worker's calls are decided by today (`hashRules`). */
   refusedUnder: () => string
+  /** After a stage that tells a document's type or its end it is written down anew how long the document is kept. */
+  retention: RetentionRules
   /** Called when a stage of this worker has made another one due. */
   onDue: () => void
 }
@@ -203,7 +207,9 @@ async function commit(services: Services, start: Start, result: StageResult): Pr
     await assertCurrent(tx, key, epoch)
     await result.write(tx)
     const outcome = result.failed ? { result: 'failed' as const, error_code: result.failed } : { result: 'ok' as const }
-    await appendEvent(tx, key.tenant_id, { ...eventOf(start), ...result.event, ...outcome, phase: 'completed' })
+    const assigned = key.stage === 'enrich' || key.stage === 'done' ? await assignRetention(tx, services.retention, key) : null
+    const described = assigned ? { ...start, document: { ...start.document, ...assigned } } : start
+    await appendEvent(tx, key.tenant_id, { ...eventOf(described), ...result.event, ...outcome, phase: 'completed' })
     if (result.failed) await failStage(tx, key, result.failed, 'failed')
     else if (result.againInMs) await postponeStage(tx, key, { dueInMs: result.againInMs, countStart: false, code: null })
     else await completeStage(tx, key)

@@ -56,6 +56,24 @@ export const ErasureCertificate = z.strictObject({
 })
 export type ErasureCertificate = z.infer<typeof ErasureCertificate>
 
-/** `note` is what counts: the certificate's canonical JSON as a signed note (C2SP). `hash` is SHA-256 over it, and stands in the record. */
-export const IssuedCertificate = z.strictObject({ certificate: ErasureCertificate, note: z.string(), hash: z.string() })
+/** `note` is what counts: the certificate's canonical JSON as a signed note (C2SP). `hash` is SHA-256 over it, and stands in the record, in `event_id`. */
+export const IssuedCertificate = z.strictObject({
+  certificate: ErasureCertificate,
+  note: z.string(),
+  hash: z.string(),
+  event_id: z.uuid(),
+})
 export type IssuedCertificate = z.infer<typeof IssuedCertificate>
+
+/**
+ * With what checks it. `vkey` signed this note, and is to be compared with a key of the tenant's log that came another way; where the log's key was
+ * exchanged since, `rotations` lead from it to the one that signs now. A key that was exchanged may have been stolen afterwards: then the event
+ * in the log decides.
+ */
+export const CertificateAnswer = z.strictObject({
+  ...IssuedCertificate.shape,
+  vkey: z.string(),
+  rotations: z.array(z.string()),
+  check: z.string(),
+})
+export type CertificateAnswer = z.infer<typeof CertificateAnswer>

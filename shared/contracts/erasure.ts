@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Purpose } from './document.ts'
+import { IdentifierKind, SubjectIdentifiers } from './subjects.ts'
 
 /** Documents of one request: they are buried in one transaction. */
 export const ERASURE_DOCUMENTS_MAX = 1_000
@@ -32,23 +33,39 @@ export const HoldView = z.strictObject({
   until: z.iso.datetime().nullable(),
   since: z.iso.datetime(),
 })
+export type HoldView = z.infer<typeof HoldView>
+/** Without the words: each is under its document's key. */
+export const HoldList = z.strictObject({ holds: z.array(HoldView.omit({ text: true })), next_cursor: z.uuid().nullable() })
+export type HoldList = z.infer<typeof HoldList>
 export const NewRestriction = z.strictObject({ ground: RestrictionGround.exclude(['hold']) })
 export const RestrictionView = z.strictObject({ document_id: z.uuid(), ground: RestrictionGround, since: z.iso.datetime() })
+export type RestrictionView = z.infer<typeof RestrictionView>
 
 const ErasureFilter = z
   .strictObject({ purpose: Purpose.optional(), type: z.string().min(1).max(64).optional(), created_before: z.iso.datetime().optional() })
   .refine((filter) => Object.keys(filter).length > 0, 'an empty filter would mean everything')
 export type ErasureFilter = z.infer<typeof ErasureFilter>
 
+const ByDocuments = z.strictObject({ document_ids: z.array(z.uuid()).min(1).max(ERASURE_DOCUMENTS_MAX) })
+const BySubject = z.strictObject({ subject_id: z.uuid() })
+const ByFilter = z.strictObject({ filter: ErasureFilter })
+
+/** What is kept of what was asked for: of a person's identifiers their kinds, and the random ids that they had here. */
 export const ErasureScope = z.union([
-  z.strictObject({ document_ids: z.array(z.uuid()).min(1).max(ERASURE_DOCUMENTS_MAX) }),
-  z.strictObject({ subject_id: z.uuid() }),
-  z.strictObject({ filter: ErasureFilter }),
+  ByDocuments,
+  BySubject,
+  ByFilter,
+  z.strictObject({ subject_ids: z.array(z.uuid()), identified_by: z.array(IdentifierKind).min(1) }),
 ])
 export type ErasureScope = z.infer<typeof ErasureScope>
 
+/** What somebody asks for. `identifiers`: the documents that name the person by any of them, whole, whoever else they name. */
+export const AskedScope = z.union([ByDocuments, BySubject, ByFilter, z.strictObject({ identifiers: SubjectIdentifiers })])
+export type AskedScope = z.infer<typeof AskedScope>
+
 /** `received_at`: when the person's request arrived, if not now; the month of Art. 12(3) runs from then. */
-export const NewErasure = z.strictObject({ ground: ErasureGround, scope: ErasureScope, received_at: z.iso.datetime().optional() })
+export const NewErasure = z.strictObject({ ground: ErasureGround, scope: AskedScope, received_at: z.iso.datetime().optional() })
+export type NewErasure = z.input<typeof NewErasure>
 export const NewExtension = z.strictObject({ reason: WrittenReason })
 
 export const ErasureState = z.enum(['erasing', 'done'])
@@ -74,3 +91,4 @@ export const ErasureView = z.strictObject({
 })
 export type ErasureView = z.infer<typeof ErasureView>
 export const ErasureList = z.strictObject({ erasures: z.array(ErasureView), next_cursor: z.uuid().nullable() })
+export type ErasureList = z.infer<typeof ErasureList>

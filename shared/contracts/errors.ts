@@ -19,6 +19,7 @@ export const ERRORS = {
   ERASURE_NOT_FOUND: { status: 404, title: 'There is no such request for erasure', retry: 'poison' },
   ERASURE_NOT_EXTENDABLE: { status: 409, title: 'The request is done, overdue or was extended before', retry: 'poison' },
   ERASURE_NOT_DONE: { status: 409, title: 'The erasure is still under way', retry: 'poison' },
+  CLOCK_DISPUTED: { status: 409, title: 'The clock of the database differs from yours', retry: 'poison' },
   DOCUMENT_TOO_LARGE: { status: 413, title: 'The document is larger than allowed', retry: 'poison' },
   UNSUPPORTED_TYPE: { status: 415, title: 'The type of the document is not supported', retry: 'poison' },
   TYPE_MISMATCH: { status: 415, title: 'The content contradicts the file extension or media type', retry: 'poison' },

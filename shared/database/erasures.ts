@@ -17,8 +17,8 @@ export interface ErasureDraft {
   scope: ErasureScope
   documentIds: readonly string[]
   receivedAt?: string | undefined
-  /** The rule that made it due, where no person asked. */
-  retentionRule?: string | undefined
+  /** The rule that made it due, where no person asked; holds then stand by this time, if it is earlier than the clock's. */
+  retention?: { rule: string; asOf: Date } | undefined
 }
 
 /**
@@ -35,12 +35,12 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
       tenant_id: tenantId,
       ground: draft.ground,
       scope: JSON.stringify(draft.scope),
-      retention_rule: draft.retentionRule ?? null,
+      retention_rule: draft.retention?.rule ?? null,
       received_at: received,
       due_at: monthsAfter(received, 1),
     })
     .execute()
-  await appendEvent(tx, tenantId, { ...aboutRequest(id, draft.retentionRule), step: 'erasure_request' })
+  await appendEvent(tx, tenantId, { ...aboutRequest(id, draft.retention?.rule), step: 'erasure_request' })
   // In one order everywhere, so that two requests for the same documents wait for each other and do not lock each other out.
   for (const documentId of [...new Set(draft.documentIds)].sort()) await begin(tx, tenantId, { id, ...draft }, documentId)
   await closeIfDone(tx, id)
@@ -48,12 +48,13 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
 }
 
 /**
- * Erases one document by its id: the request of one document where it was still there, null where it was erased before.
+ * Erases one document by its id: a request of one document where it was still there, else the one that erased it; null where a restored backup was
+ * cleaned of it, whose request the backup does not know.
  * `held` is its hold, for which it was restricted instead. Throws DOCUMENT_NOT_FOUND.
  */
 export async function eraseByHand(tx: Tx, tenantId: string, documentId: string): Promise<{ requestId: string | null; held: Hold | null }> {
   const row = await readRow(tx, documentId, 'update')
-  if (row.erased_at) return { requestId: null, held: null }
+  if (row.erased_at) return { requestId: (await requestBehind(tx, documentId)).request_ref ?? null, held: null }
   const requestId = await requestErasure(tx, tenantId, { ground: null, scope: { document_ids: [documentId] }, documentIds: [documentId] })
   return { requestId, held: await activeHold(tx, documentId) }
 }
@@ -108,6 +109,16 @@ export async function findErasure(tx: Tx, id: string, lock: 'none' | 'update' = 
   return row
 }
 
+/** What the request erases, as the list of tombstones names it. */
+export async function listBuried(tx: Tx, id: string): Promise<{ tenant_id: string; document_id: string }[]> {
+  return tx
+    .selectFrom('erasure_items')
+    .select(['tenant_id', 'document_id'])
+    .where('request_id', '=', id)
+    .where('state', '!=', 'refused')
+    .execute()
+}
+
 /** Newest first. */
 export async function listErasures(tx: Tx, limit: number, before: string | null): Promise<ErasureRow[]> {
   let query = tx.selectFrom('erasure_requests').selectAll()
@@ -136,8 +147,25 @@ export async function extendErasure(tx: Tx, id: string, reason: { sealed: Buffer
   return extended
 }
 
-export async function keepCertificate(tx: Tx, id: string, note: string): Promise<void> {
-  await tx.updateTable('erasure_requests').set({ certificate: note }).where('id', '=', id).execute()
+/** `againAt`: when something that remained is gone, and another one is to be issued. */
+export async function keepCertificate(
+  tx: Tx,
+  id: string,
+  { note, eventId, againAt }: { note: string; eventId: string; againAt: Date | null },
+): Promise<void> {
+  const values = { certificate: note, certificate_event: eventId, certificate_due_at: againAt }
+  await tx.updateTable('erasure_requests').set(values).where('id', '=', id).execute()
+}
+
+/** Requests of all tenants whose certificate is to be issued, as the system, which sees ids and times alone. Oldest first. */
+export async function listDueCertificates(tx: Tx, limit: number): Promise<{ id: string; tenant_id: string }[]> {
+  return tx
+    .selectFrom('erasure_requests')
+    .select(['id', 'tenant_id'])
+    .where('certificate_due_at', '<=', sql<Date>`now()`)
+    .orderBy('certificate_due_at')
+    .limit(limit)
+    .execute()
 }
 
 export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView> {
@@ -162,7 +190,7 @@ export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView>
 
 async function begin(tx: Tx, tenantId: string, request: ErasureDraft & { id: string }, documentId: string): Promise<void> {
   const row = await readRow(tx, documentId, 'update')
-  const hold = row.erased_at ? null : await activeHold(tx, documentId)
+  const hold = row.erased_at ? null : await activeHold(tx, documentId, request.retention?.asOf)
   const item = { tenant_id: tenantId, request_id: request.id, document_id: documentId }
   if (hold) {
     await refuse(tx, row, hold, request.id)
@@ -187,8 +215,8 @@ async function refuse(tx: Tx, row: DocumentRow, hold: Hold, requestId: string): 
     phase: 'refused',
     error_code: 'DOCUMENT_HELD',
     request_ref: requestId,
-    retention: { rule: hold.reason, erase_after: hold.until?.toISOString() ?? null, hold: true },
     ...describeDocument(row, row.revision),
+    retention: { rule: hold.reason, erase_after: hold.until?.toISOString() ?? null, hold: true },
   })
   await restrictDocument(tx, row, 'hold', requestId)
 }
@@ -208,7 +236,7 @@ async function closeIfDone(tx: Tx, id: string): Promise<void> {
   await findErasure(tx, id, 'update')
   await tx
     .updateTable('erasure_requests')
-    .set({ state: 'done', completed_at: sql<Date>`now()` })
+    .set({ state: 'done', completed_at: sql<Date>`now()`, certificate_due_at: sql<Date>`now()` })
     .where('id', '=', id)
     .where('state', '=', 'erasing')
     .where(sql<boolean>`NOT EXISTS (SELECT FROM erasure_items i WHERE i.request_id = erasure_requests.id AND i.state = 'erasing')`)

@@ -95,6 +95,7 @@ export function describeDocument(row: DescribedDocument, revision: number) {
     sensitivity: row.sensitivity,
     special: classes.includes('special'),
     criminal: classes.includes('criminal'),
+    ...(row.retention_rule ? { retention: retentionOf(row.retention_rule, row) } : {}),
   } satisfies Partial<EventDraft>
 }
 
@@ -104,6 +105,13 @@ export interface DescribedDocument {
   purpose: string
   sensitivity: Sensitivity
   data_classes: DataClass[]
+  retention_rule?: string | null
+  erase_after?: Date | null
+  held_until?: Date | null
+}
+
+function retentionOf(rule: string, { erase_after, held_until }: DescribedDocument) {
+  return { rule, erase_after: erase_after?.toISOString() ?? null, hold: held_until != null && held_until > new Date() }
 }
 
 /** Events that name one of these documents. The function finds them by the index, which row-level security keeps out of reach (migration 0012). */

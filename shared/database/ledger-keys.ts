@@ -2,7 +2,7 @@ import { newKey, seal, unseal } from '../blobs/keys.ts'
 import { AppError } from '../contracts/errors.ts'
 import { signRotation } from '../ledger/key-rotation.ts'
 import type { NoteSigner } from '../ledger/note.ts'
-import { formatSigningKey, signerOf, verifierKeyOf } from '../ledger/note-keys.ts'
+import { formatSigningKey, signerOf, verifierKeyOf, verifierOf } from '../ledger/note-keys.ts'
 import type { Tx } from './connection.ts'
 import { lockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
@@ -40,6 +40,14 @@ export async function readLogKeys(tx: Tx, tenantId: string, keys: TenantKeys): P
     rotations: rows.flatMap(({ rotation }) => (rotation === null ? [] : [rotation])),
     signer: signerOf(formatSigningKey(originOf(tenantId), seed)),
   }
+}
+
+/** The verifier key, whenever it signed, of the log's keys with this id (`shared/ledger/note.ts`). */
+export async function findLogVkey(tx: Tx, tenantId: string, keyId: string): Promise<string> {
+  const rows = await tx.selectFrom('ledger_keys').select('vkey').where('tenant_id', '=', tenantId).limit(KEYS_MAX).execute()
+  const found = rows.find(({ vkey }) => verifierOf(vkey).keyId === keyId)
+  if (!found) throw new AppError('INTERNAL', 'the log has no such key')
+  return found.vkey
 }
 
 /** The log's first key. */

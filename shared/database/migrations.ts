@@ -11,6 +11,7 @@ import { RIGHTS } from './migrations/0009-rights.ts'
 import { SUBJECTS } from './migrations/0010-subjects.ts'
 import { RECORDS } from './migrations/0012-records.ts'
 import { REGISTER } from './migrations/0013-register.ts'
+import { RETENTION } from './migrations/0014-retention.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -77,4 +78,5 @@ const MIGRATIONS = [
   SUBJECTS,
   RECORDS,
   REGISTER,
+  RETENTION,
 ] as const

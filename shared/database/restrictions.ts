@@ -8,15 +8,32 @@ import type { Tables } from './schema.ts'
 type DocumentRow = Selectable<Tables['documents']>
 export type Hold = Selectable<Tables['holds']>
 
-/** The hold that stands against an erasure now, by the clock of the database; null where there is none or its time is over. */
-export async function activeHold(tx: Tx, documentId: string): Promise<Hold | null> {
+/** Stands for no end: what compares times needs no other case. */
+const NO_END = new Date('9999-12-31T00:00:00Z')
+
+/**
+ * The hold that stands against an erasure now, by the clock of the database, or by `asOf` where that is earlier; null where there is none or its time is
+ * over.
+ */
+export async function activeHold(tx: Tx, documentId: string, asOf?: Date): Promise<Hold | null> {
+  const now = asOf === undefined ? sql<Date>`now()` : sql<Date>`least(now(), ${asOf}::timestamptz)`
   const hold = await tx
     .selectFrom('holds')
     .selectAll()
     .where('document_id', '=', documentId)
-    .where((row) => row.or([row('until', 'is', null), row('until', '>', sql<Date>`now()`)]))
+    .where((row) => row.or([row('until', 'is', null), row('until', '>', now)]))
     .executeTakeFirst()
   return hold ?? null
+}
+
+/** Holds that stand now, by their documents' ids. */
+export async function listHolds(tx: Tx, limit: number, after: string | null): Promise<Hold[]> {
+  let query = tx
+    .selectFrom('holds')
+    .selectAll()
+    .where((row) => row.or([row('until', 'is', null), row('until', '>', sql<Date>`now()`)]))
+  if (after !== null) query = query.where('document_id', '>', after)
+  return query.orderBy('document_id').limit(limit).execute()
 }
 
 export async function placeHold(
@@ -31,6 +48,7 @@ export async function placeHold(
     .onConflict((conflict) => conflict.column('document_id').doUpdateSet(values))
     .returningAll()
     .executeTakeFirstOrThrow()
+  await markHeld(tx, row.id, placed.until ?? NO_END)
   await appendEvent(tx, row.tenant_id, {
     ...restriction(row, 'hold'),
     justification_commit: hold.textCommit,
@@ -43,28 +61,35 @@ export async function placeHold(
 export async function liftHold(tx: Tx, row: DocumentRow): Promise<void> {
   const lifted = await tx.deleteFrom('holds').where('document_id', '=', row.id).returning('reason').executeTakeFirst()
   if (!lifted) return
+  await markHeld(tx, row.id, null)
   await appendEvent(tx, row.tenant_id, {
     ...restriction(row, 'hold_lifted'),
     retention: { rule: lifted.reason, erase_after: null, hold: false },
   })
 }
 
-/** Art. 18: from this commit on the document is stored and nothing else. An earlier restriction keeps its day. */
+/**
+ * Art. 18: from this commit on the document is stored and nothing else. An earlier restriction keeps its day, and one that a person asked for its ground: it
+ * must not end with the hold.
+ */
 export async function restrictDocument(
   tx: Tx,
   row: DocumentRow,
   ground: RestrictionGround,
   requestRef: string | null = null,
 ): Promise<{ since: Date; ground: RestrictionGround }> {
-  const { restricted_at } = await tx
+  const { restricted_at, restriction_ground } = await tx
     .updateTable('documents')
-    .set({ restricted_at: sql<Date>`coalesce(restricted_at, now())`, restriction_ground: ground })
+    .set({
+      restricted_at: sql<Date>`coalesce(restricted_at, now())`,
+      restriction_ground: sql<RestrictionGround>`CASE WHEN ${ground} = 'hold' THEN coalesce(restriction_ground, 'hold') ELSE ${ground} END`,
+    })
     .where('id', '=', row.id)
-    .returning('restricted_at')
+    .returning(['restricted_at', 'restriction_ground'])
     .executeTakeFirstOrThrow()
-  if (!restricted_at) throw new AppError('INTERNAL', 'the restriction was not written')
+  if (!restricted_at || !restriction_ground) throw new AppError('INTERNAL', 'the restriction was not written')
   await appendEvent(tx, row.tenant_id, { ...restriction(row, 'restriction'), request_ref: requestRef })
-  return { since: restricted_at, ground }
+  return { since: restricted_at, ground: restriction_ground }
 }
 
 /** Twice is once. Stages that waited go on: the sweeper finds them. The person is to be told before (Art. 18(3)). */
@@ -72,6 +97,10 @@ export async function liftRestriction(tx: Tx, row: DocumentRow): Promise<void> {
   if (!row.restricted_at) return
   await tx.updateTable('documents').set({ restricted_at: null, restriction_ground: null }).where('id', '=', row.id).execute()
   await appendEvent(tx, row.tenant_id, restriction(row, 'restriction_lifted'))
+}
+
+async function markHeld(tx: Tx, documentId: string, until: Date | null): Promise<void> {
+  await tx.updateTable('documents').set({ held_until: until }).where('id', '=', documentId).execute()
 }
 
 function restriction(row: DocumentRow, step: string) {

@@ -64,6 +64,11 @@ export interface Tables {
     /** Stored and nothing else (Art. 18). */
     restricted_at: NullableTimestamp
     restriction_ground: ColumnType<RestrictionGround | null, undefined, RestrictionGround | null>
+    /** By the rules when they were last looked at (shared/database/retention.ts). */
+    retention_rule: ColumnType<string | null, undefined, string | null>
+    erase_after: NullableTimestamp
+    /** Until when a hold stands; far away where it has no end. */
+    held_until: NullableTimestamp
   }
   /** What stands against an erasure (Art. 17(3)). `sealed_text` is under the document's key. */
   holds: Owned & { reason: HoldReason; until: NullableTimestamp; sealed_text: Buffer | null; created_at: Timestamp }
@@ -82,6 +87,10 @@ export interface Tables {
     completed_at: NullableTimestamp
     /** The signed note that was issued last. */
     certificate: ColumnType<string | null, undefined, string>
+    /** The event that holds the note's hash. */
+    certificate_event: ColumnType<string | null, undefined, string>
+    /** When one is to be issued: at the end, and again when what remained until a day is gone. */
+    certificate_due_at: NullableTimestamp
   }
   erasure_items: Owned & {
     request_id: string
@@ -90,6 +99,21 @@ export interface Tables {
     hold_until: ColumnType<Date | null, Date | null | undefined, never>
     erased_at: NullableTimestamp
   }
+  /** One row (shared/policy/clock-guard.ts). */
+  retention_clock: {
+    one: Generated<boolean>
+    looks: Bigint
+    broken_look: Bigint
+    observed_at: Date
+    steady_ms: Bigint
+    vouched_ms: Bigint
+    trusted_at: NullableTimestamp
+    jumped_at: NullableTimestamp
+    jumped_ms: ColumnType<string | null, number | null, number | null>
+    rules_hash: string
+    rules_ms: Bigint
+  }
+  retention_confirmations: { tenant_id: string; confirmed_at: Date; vouched_ms: Bigint }
   revisions: Owned & {
     revision: number
     cause: 'upload' | 'version' | 'reprocess'

@@ -71,6 +71,39 @@ export async function deleteSubjects(tx: Tx, documentId: string, beforeRevision?
     AND NOT EXISTS (SELECT FROM document_subjects d WHERE d.subject_id = i.subject_id)`.execute(tx)
 }
 
+/** The random ids that these identifiers have here. */
+export async function findSubjectIds(tx: Tx, identifiers: readonly HashedIdentifier[]): Promise<string[]> {
+  if (identifiers.length === 0) return []
+  const rows = await tx
+    .selectFrom('subject_identifiers')
+    .select('subject_id')
+    .distinct()
+    .where(
+      'identifier_hmac',
+      'in',
+      identifiers.map(({ hash }) => hash),
+    )
+    .orderBy('subject_id')
+    .execute()
+  return rows.map(({ subject_id }) => subject_id)
+}
+
+/** Documents that are here and name one of these subjects in any revision that is still stored; by their ids, at most `limit`. */
+export async function listDocumentsNaming(tx: Tx, subjectIds: readonly string[], limit: number): Promise<string[]> {
+  if (subjectIds.length === 0) return []
+  const rows = await tx
+    .selectFrom('document_subjects as s')
+    .innerJoin('documents as d', 'd.id', 's.document_id')
+    .select('s.document_id')
+    .distinct()
+    .where('s.subject_id', 'in', [...subjectIds])
+    .where('d.erased_at', 'is', null)
+    .orderBy('s.document_id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ document_id }) => document_id)
+}
+
 export interface FoundSubjects {
   subjects: { subject_id: string; by: IdentifierKind }[]
   documents: { document_id: string; revision: number; matches: { subject_id: string; by: IdentifierKind; found_in: FoundIn }[] }[]

@@ -7,22 +7,26 @@ import { type Database, withTenant } from './connection.ts'
 import { buryDocument } from './documents.ts'
 
 const FILE_MODE = 0o600
+/** Documents of one tenant in one transaction. */
+const REPLAY_BATCH = 1_000
 const Tombstone = z.strictObject({ tenant_id: z.uuid(), document_id: z.uuid(), at: z.iso.datetime() })
 
 export interface Tombstones {
-  /** On disk when it resolves. To be called before anything of the document is destroyed. */
-  append(document: { tenant_id: string; document_id: string }): Promise<void>
+  /** On disk when it resolves. To be called before an erasure is acknowledged, and before anything of a document is destroyed; twice does no harm. */
+  append(documents: readonly { tenant_id: string; document_id: string }[]): Promise<void>
 }
 
 /** A list of what was erased, ids and times only, outside the database: a backup of the database that is older than an erasure does not know of it. */
 export function openTombstones(path: string): Tombstones {
   return {
-    append: async ({ tenant_id, document_id }) => {
+    append: async (documents) => {
+      if (documents.length === 0) return
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
       const file = await open(path, 'a', FILE_MODE)
       try {
-        // A line of its own even after one that a crash cut short: that one was for an erasure which had destroyed nothing yet.
-        await file.write(`\n${JSON.stringify({ tenant_id, document_id, at: new Date().toISOString() })}\n`)
+        // A line of its own even after one that a crash cut short: that one was for an erasure which nobody was told of, and which had destroyed nothing.
+        const at = new Date().toISOString()
+        await file.write(documents.map(({ tenant_id, document_id }) => `\n${JSON.stringify({ tenant_id, document_id, at })}\n`).join(''))
         await file.datasync()
       } finally {
         await file.close()
@@ -39,28 +43,39 @@ export function openTombstones(path: string): Tombstones {
  */
 export async function replayTombstones(database: Database, path: string): Promise<{ buried: number; unreadable: number }> {
   let unreadable = 0
-  const known = new Map<string, string>()
+  let buried = 0
+  const known = new Map<string, Set<string>>()
+  const bury = async (tenantId: string) => {
+    buried += await buryAgain(database, tenantId, [...(known.get(tenantId) ?? [])])
+    known.delete(tenantId)
+  }
   for await (const line of linesOf(path)) {
     if (line === '') continue
     const tombstone = parse(line)
-    if (tombstone) known.set(tombstone.document_id, tombstone.tenant_id)
-    else unreadable++
+    if (!tombstone) unreadable++
+    else {
+      const ids = known.get(tombstone.tenant_id) ?? new Set()
+      known.set(tombstone.tenant_id, ids.add(tombstone.document_id))
+      if (ids.size >= REPLAY_BATCH) await bury(tombstone.tenant_id)
+    }
   }
-  let buried = 0
-  for (const [documentId, tenantId] of known) {
-    const back = await withTenant(database, tenantId, async (tx) => {
-      const row = await tx
-        .selectFrom('documents')
-        .select('id')
-        .where('id', '=', documentId)
-        .where('erased_at', 'is', null)
-        .executeTakeFirst()
-      if (row) await buryDocument(tx, tenantId, documentId)
-      return row !== undefined
-    })
-    if (back) buried++
-  }
+  for (const tenantId of [...known.keys()]) await bury(tenantId)
   return { buried, unreadable }
+}
+
+/** Returns how many of them were back. */
+async function buryAgain(database: Database, tenantId: string, documentIds: readonly string[]): Promise<number> {
+  return withTenant(database, tenantId, async (tx) => {
+    const back = await tx
+      .selectFrom('documents')
+      .select('id')
+      .where('id', 'in', [...documentIds])
+      .where('erased_at', 'is', null)
+      .orderBy('id')
+      .execute()
+    for (const { id } of back) await buryDocument(tx, tenantId, id)
+    return back.length
+  })
 }
 
 async function* linesOf(path: string): AsyncGenerator<string> {

@@ -101,6 +101,13 @@ const Environment = z.object({
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
   ACTIVITIES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/activities.yaml')),
   PRICES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/prices.yaml')),
+  RETENTION_FILE: z.string().min(1).default(resolve(ROOT, 'infra/retention.yaml')),
+  /** Below the tolerance of the clock (shared/policy/clock-guard.ts). */
+  RETENTION_EVERY_SECONDS: z.coerce.number().int().min(1).max(90).default(60),
+  /** How long rules that are new or changed erase nothing. */
+  RETENTION_GRACE_HOURS: z.coerce.number().min(0).max(8_760).default(24),
+  /** How long a clock has to be steady before it is believed; 0: at once. */
+  RETENTION_CLOCK_HOURS: z.coerce.number().min(0).max(8_760).default(24),
   BACKUP_RETENTION_DAYS: z.coerce.number().int().min(0).max(36_500).default(0),
   /** GDPR Art. 33(1): hours from becoming aware of a breach to its notification. */
   NOTIFICATION_HOURS: z.coerce.number().int().min(1).max(72).default(72),

@@ -21,6 +21,7 @@ import { type Activities, declareBy } from '../policy/activities.ts'
 import type { Rules } from '../policy/explain.ts'
 import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
+import type { RetentionRules } from '../policy/retention.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import { openRedisConnection } from '../queue/redis-connection.ts'
 import type { SearchStore } from '../search/port.ts'
@@ -30,7 +31,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { loadActivities } from './policy-files.ts'
+import { loadActivities, loadRetention } from './policy-files.ts'
 import { explainable, hashRules, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
@@ -39,6 +40,8 @@ const CALL_MS_MAX = 120_000
 const CALL_TRIES_MAX = 3
 const MODELS_ANSWER_MS = 10_000
 const MICRO = 1_000_000
+const SECOND_MS = 1_000
+const HOUR_MS = 3_600_000
 
 /** Everything that services share, each part behind its port. */
 export interface Platform {
@@ -63,6 +66,11 @@ export interface Platform {
   activitiesHash: string
   prices: PriceList
   tombstones: Tombstones
+  /** How long documents are kept, and the SHA-256 (hex) of what the rules mean. */
+  retention: RetentionRules
+  retentionHash: string
+  /** When that is looked after, and how carefully. */
+  retentionTimes: { everyMs: number; graceMs: number; holdingMs: number }
   /** How long the operator keeps backups; 0: there are none. */
   backupRetentionDays: number
   /** What drafts of notifications say of the time and of whom to ask (GDPR Art. 33). */
@@ -104,6 +112,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
       attempt({ gate, endpoint: `${endpoint} ${model}`, signal, deadlineMs: CALL_MS_MAX, triesMax: CALL_TRIES_MAX }, call),
   })
   const { activities, activitiesHash } = loadActivities(config.ACTIVITIES_FILE)
+  const { retention, retentionHash } = loadRetention(config.RETENTION_FILE)
   if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
@@ -154,6 +163,13 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     activitiesHash,
     prices: rules.prices,
     tombstones: openTombstones(tombstonesPath),
+    retention,
+    retentionHash,
+    retentionTimes: {
+      everyMs: config.RETENTION_EVERY_SECONDS * SECOND_MS,
+      graceMs: config.RETENTION_GRACE_HOURS * HOUR_MS,
+      holdingMs: config.RETENTION_CLOCK_HOURS * HOUR_MS,
+    },
     backupRetentionDays: config.BACKUP_RETENTION_DAYS,
     notification: { notificationHours: config.NOTIFICATION_HOURS, dpoContact: config.DPO_CONTACT ?? null },
     gateway,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import canonicalize from 'canonicalize'
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { Activities } from '../policy/activities.ts'
@@ -7,6 +8,7 @@ import { PolicyCases } from '../policy/expectations.ts'
 import { Policy } from '../policy/policy.ts'
 import { PriceList } from '../policy/prices.ts'
 import { ProcessorRegister } from '../policy/register.ts'
+import { RetentionRules } from '../policy/retention.ts'
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024
 const PROBLEMS_MAX = 50
@@ -26,6 +28,15 @@ export function loadRegister(path: string): { register: ProcessorRegister; regis
 export function loadActivities(path: string): { activities: Activities; activitiesHash: string } {
   const bytes = read(path)
   return { activities: parse(path, bytes.toString('utf8'), Activities), activitiesHash: sha256(bytes) }
+}
+
+/**
+ * How long documents are kept, and the SHA-256 (hex) of what the rules mean: a comment or a reason that changes makes no other rules. Throws PolicyFileError.
+ */
+export function loadRetention(path: string): { retention: RetentionRules; retentionHash: string } {
+  const retention = parse(path, read(path).toString('utf8'), RetentionRules)
+  const rules = retention.rules.map(({ because: _because, ...rule }) => rule)
+  return { retention, retentionHash: sha256(Buffer.from(canonicalize(rules) ?? '')) }
 }
 
 /** An organisation's own expectations of its policy. Throws PolicyFileError. */

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
+import { PDFParse } from 'pdf-parse'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { statusOf } from '../../services/compliance/rights/certificate.ts'
 import type { ErasureView } from '../../shared/contracts/erasure.ts'
-import type { IssuedCertificate } from '../../shared/contracts/erasure-certificate.ts'
+import type { CertificateAnswer } from '../../shared/contracts/erasure-certificate.ts'
+import { verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
 import { openNote } from '../../shared/ledger/note.ts'
 import { verifierOf } from '../../shared/ledger/note-keys.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { waitUntil } from '../support/wait.ts'
-
-type Answer = IssuedCertificate & { vkey: string }
 
 let greffier: Greffier
 beforeAll(async () => {
@@ -29,7 +29,7 @@ async function erased(ids: string[]): Promise<string> {
   return erasure_id
 }
 
-const certificateOf = (id: string) => greffier.json<Answer>(`/v1/erasures/${id}/certificate`)
+const certificateOf = (id: string) => greffier.json<CertificateAnswer>(`/v1/erasures/${id}/certificate`)
 
 /** A call to a provider, as the gateway records it. */
 async function disclose(documentId: string, processor: string, until: string | null): Promise<void> {
@@ -54,7 +54,7 @@ async function disclose(documentId: string, processor: string, until: string | n
 test('a certificate is signed, says of each store how it was emptied, and its hash stands in the record once', async () => {
   const ids = [await document(), await document()].sort()
   const id = await erased(ids)
-  const { certificate, note, hash, vkey } = await certificateOf(id)
+  const { certificate, note, hash, vkey, event_id } = await certificateOf(id)
   expect(JSON.parse(openNote(note, [verifierOf(vkey)]).text)).toEqual(certificate)
   expect(() => openNote(note.replace('"complete"', '"completE"'), [verifierOf(vkey)])).toThrow('SIGNATURE_WRONG')
   expect(certificate).toMatchObject({ erasure_id: id, status: { state: 'complete' }, documents: ids, residuals: [], notices: [] })
@@ -64,10 +64,58 @@ test('a certificate is signed, says of each store how it was emptied, and its ha
     ['postgres', 2, 0, true],
     ['sqlite', 2, 0, true],
   ])
-  expect(await certificateOf(id)).toEqual({ certificate, note, hash, vkey })
+  expect(await certificateOf(id)).toMatchObject({ certificate, note, hash, vkey, event_id })
   const events = await greffier.rows<{ body: string }>(`SELECT body FROM events WHERE body LIKE '%"step":"certificate"%'`)
   const own = events.map(({ body }) => JSON.parse(body)).filter((event) => event.request_ref === id)
-  expect(own.map((event) => event.output_hash)).toEqual([createHash('sha256').update(note).digest('hex')])
+  expect(own.map((event) => [event.event_id, event.output_hash])).toEqual([[event_id, createHash('sha256').update(note).digest('hex')]])
+})
+
+test('a certificate is signed by the key of the log, names the one that it was when that is exchanged, and the new key leads to it', async () => {
+  const id = await erased([await document()])
+  const { note, vkey } = await certificateOf(id)
+  const log = await greffier.json<{ origin: string; vkey: string }>('/v1/ledger/key')
+  expect(vkey).toBe(log.vkey)
+  const { vkey: pinned } = await greffier.json<{ vkey: string }>('/v1/ledger/rotate-key', {})
+  const again = await certificateOf(id)
+  expect([again.note, again.vkey]).toEqual([note, vkey])
+  const keys = verifyKeyChain(pinned, again.rotations, log.origin).keys.map(({ verifier }) => verifier)
+  expect(openNote(note, keys).signers).toHaveLength(1)
+  expect((await certificateOf(await erased([await document()]))).vkey).toBe(pinned)
+})
+
+test('nobody has to ask for a certificate: it is in the record soon after the erasure', async () => {
+  const id = await erased([await document()])
+  await waitUntil(
+    async () =>
+      (await greffier.rows(`SELECT FROM events WHERE body LIKE '%"step":"certificate"%' AND body LIKE $1`, [`%${id}%`])).length === 1,
+    'the certificate to be issued',
+  )
+  expect((await certificateOf(id)).certificate.erasure_id).toBe(id)
+})
+
+test('a certificate is a page that people read: the same for every asking, with what the note says', async () => {
+  const ids = [await document(), await document()]
+  const id = await erased(ids)
+  const { hash } = await certificateOf(id)
+  const fetched = async () => {
+    const response = await greffier.fetch(`/v1/erasures/${id}/certificate?format=pdf`)
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/pdf'])
+    return new Uint8Array(await response.arrayBuffer())
+  }
+  const pdf = await fetched()
+  expect(Buffer.compare(pdf, await fetched())).toBe(0)
+  const parser = new PDFParse({ data: pdf })
+  const text = (await parser.getText()).text.replaceAll(/\s+/g, ' ')
+  await parser.destroy()
+  for (const said of [
+    'Certificate of erasure',
+    'Complete: nothing remains',
+    'Art. 17(1)(b): consent was withdrawn',
+    'filesystem',
+    hash,
+    ...ids,
+  ])
+    expect(text).toContain(said)
 })
 
 test('an erasure by id has a certificate too, and none before it is done', async () => {
@@ -82,7 +130,7 @@ test('an erasure by id has a certificate too, and none before it is done', async
     [path.split('/').at(-1)],
   )
   await waitUntil(async () => (await greffier.fetch(`${path}/certificate`)).status === 200, 'the certificate')
-  expect((await greffier.json<Answer>(`${path}/certificate`)).certificate).toMatchObject({ ground: null, documents: [id] })
+  expect((await greffier.json<CertificateAnswer>(`${path}/certificate`)).certificate).toMatchObject({ ground: null, documents: [id] })
 })
 
 test('it is not complete while a provider or a hold keeps something, and names who is to be told', async () => {
@@ -110,13 +158,22 @@ test('backups keep it from being complete until they are gone, and then it is is
     await own.settled(document_id)
     const path = (await own.fetch(`/v1/documents/${document_id}`, { method: 'DELETE' })).headers.get('location')
     await waitUntil(async () => (await own.fetch(`${path}/certificate`)).status === 200, 'the certificate')
-    const { certificate } = await own.json<Answer>(`${path}/certificate`)
+    const { certificate } = await own.json<CertificateAnswer>(`${path}/certificate`)
     expect(certificate).toMatchObject({ status: { state: 'residual_until' }, residuals: [{ holder: 'backup' }] })
     await own.rows(`UPDATE stages SET finished_at = finished_at - interval '31 days' WHERE document_id = $1`, [document_id])
-    await own.rows(`UPDATE erasure_requests SET certificate = replace(certificate, $1, '2026-01-01T00:00:00.000Z')`, [
-      certificate.residuals[0]?.until,
-    ])
-    expect((await own.json<Answer>(`${path}/certificate`)).certificate).toMatchObject({ status: { state: 'complete' }, residuals: [] })
+    await own.rows(
+      `UPDATE erasure_requests SET certificate = replace(certificate, $1, '2026-01-01T00:00:00.000Z'), certificate_due_at = now()`,
+      [certificate.residuals[0]?.until],
+    )
+    // By itself, without being asked.
+    await waitUntil(
+      async () => (await own.rows('SELECT FROM erasure_requests WHERE certificate_due_at IS NULL')).length === 1,
+      'it to be issued again',
+    )
+    expect((await own.json<CertificateAnswer>(`${path}/certificate`)).certificate).toMatchObject({
+      status: { state: 'complete' },
+      residuals: [],
+    })
   } finally {
     await own.close()
   }

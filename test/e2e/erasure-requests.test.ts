@@ -55,6 +55,37 @@ describe('a request for erasure', () => {
     expect((await greffier.fetch(`/v1/documents/${other}`)).status).toBe(200)
   })
 
+  test('by person takes every document that names the person, by identifiers that stand in no table, record or log', async () => {
+    const named = await greffier.upload('Beschwerde von anna.beispiel@example.org wegen der Rechnung vom 3. März 2026.')
+    const other = await document()
+    await greffier.settled(named.document_id)
+    const { subjects } = await greffier.json<{ subjects: { subject_id: string }[] }>('/v1/subjects/find', {
+      email: 'anna.beispiel@example.org',
+    })
+    const asked = await ask({ identifiers: { email: 'Anna.Beispiel@Example.org' } })
+    expect(asked.scope).toEqual({ subject_ids: [subjects[0]?.subject_id], identified_by: ['email'] })
+    expect((await done(asked.erasure_id)).counts).toMatchObject({ documents: 1, erased: 1 })
+    expect((await greffier.fetch(`/v1/documents/${named.document_id}`)).status).toBe(410)
+    expect((await greffier.fetch(`/v1/documents/${other}`)).status).toBe(200)
+    const rows = [...(await greffier.rows('SELECT * FROM erasure_requests')), ...(await greffier.rows('SELECT body FROM events'))]
+    expect(JSON.stringify(rows).toLowerCase()).not.toContain('anna.beispiel')
+    // Nothing is held of the person any more: that is an answer too, and has its certificate.
+    const again = await done((await ask({ identifiers: { email: 'anna.beispiel@example.org' } })).erasure_id)
+    expect([again.counts.documents, again.scope]).toEqual([0, { subject_ids: [], identified_by: ['email'] }])
+  })
+
+  test('by the random id that a person has here, and refused where no such person can be read from the identifiers', async () => {
+    const named = await greffier.upload('Beschwerde von bernd.muster@example.org wegen der Rechnung vom 4. März 2026.')
+    await greffier.settled(named.document_id)
+    const { subjects } = await greffier.json<{ subjects: { subject_id: string }[] }>('/v1/subjects/find', {
+      email: 'bernd.muster@example.org',
+    })
+    const asked = await ask({ subject_id: subjects[0]?.subject_id })
+    expect((await done(asked.erasure_id)).counts).toMatchObject({ documents: 1, erased: 1 })
+    const unreadable = await send('POST', '/v1/erasures', { ground: '17-1-a', scope: { identifiers: { email: 'no address' } } })
+    expect([unreadable.status, await unreadable.text()]).toEqual([400, expect.not.stringContaining('no address')])
+  })
+
   test('is refused whole where it names a document that does not exist, and for a filter that means everything', async () => {
     const id = await document()
     const missing = await send('POST', '/v1/erasures', { ground: '17-1-a', scope: { document_ids: [id, crypto.randomUUID()] } })

@@ -16,10 +16,12 @@ import {
 } from '../../../shared/database/erasure-evidence.ts'
 import { type ErasureRow, findErasure, keepCertificate, viewErasure } from '../../../shared/database/erasures.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
+import type { Tenants } from '../../../shared/database/tenants.ts'
 import { fromUtf8 } from '../../../shared/ledger/bytes.ts'
 import { canonicalBytes } from '../../../shared/ledger/canonical.ts'
 import { NOTE_BYTES_MAX, parseNote } from '../../../shared/ledger/note.ts'
 import type { ProcessorRegister } from '../../../shared/policy/register.ts'
+import { signByLog } from './certificate-signature.ts'
 
 const DAY_MS = 86_400_000
 /** Room for the signatures. */
@@ -40,32 +42,29 @@ const KEPT = [
 ]
 
 export interface CertificateServices {
+  tenants: Tenants
   register: ProcessorRegister
   /** How long the operator keeps backups of the data folder and the database; 0: there are none. */
   backupRetentionDays: number
 }
 
-/** Makes a signed note of a text that ends in a newline, with the key of the tenant's log. */
-export type Sign = (tenantId: string, text: string) => Promise<string>
-
 /**
  * The certificate of a request that is done: signed, kept, and its hash an event of the record. What said that something remains until a day is issued
  * again after that day. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
  */
-export async function issueCertificate(tx: Tx, services: CertificateServices, sign: Sign, id: string): Promise<IssuedCertificate> {
+export async function issueCertificate(tx: Tx, services: CertificateServices, id: string): Promise<IssuedCertificate> {
   const row = await findErasure(tx, id, 'update')
   if (row.state !== 'done') throw new AppError('ERASURE_NOT_DONE')
   const now = new Date()
-  if (row.certificate !== null) {
-    const kept = readNote(row.certificate)
+  if (row.certificate !== null && row.certificate_event !== null) {
+    const kept = { ...readNote(row.certificate), event_id: row.certificate_event }
     const { status } = kept.certificate
     if (status.state !== 'residual_until' || new Date(status.until) > now) return kept
   }
   const certificate = await certify(tx, services, row, now)
-  const note = await sign(row.tenant_id, `${fromUtf8(canonicalBytes(certificate, CERTIFICATE_BYTES_MAX), 'NOT_CANONICAL')}\n`)
-  const issued = readNote(note)
-  await keepCertificate(tx, id, note)
-  await appendEvent(tx, row.tenant_id, {
+  const text = `${fromUtf8(canonicalBytes(certificate, CERTIFICATE_BYTES_MAX), 'NOT_CANONICAL')}\n`
+  const issued = readNote(await signByLog(tx, services.tenants, row.tenant_id, text))
+  const event_id = await appendEvent(tx, row.tenant_id, {
     operation: 'Erase',
     step: 'certificate',
     phase: 'completed',
@@ -73,7 +72,13 @@ export async function issueCertificate(tx: Tx, services: CertificateServices, si
     request_ref: id,
     output_hash: issued.hash,
   })
-  return issued
+  const { status } = certificate
+  await keepCertificate(tx, id, {
+    note: issued.note,
+    eventId: event_id,
+    againAt: status.state === 'residual_until' ? new Date(status.until) : null,
+  })
+  return { ...issued, event_id }
 }
 
 async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, now: Date): Promise<ErasureCertificate> {
@@ -150,7 +155,7 @@ function latest(times: readonly Date[]): Date {
   return new Date(Math.max(0, ...times.map((time) => time.getTime())))
 }
 
-function readNote(note: string): IssuedCertificate {
+function readNote(note: string): Omit<IssuedCertificate, 'event_id'> {
   const certificate = ErasureCertificate.parse(JSON.parse(parseNote(note).text))
   return { certificate, note, hash: createHash('sha256').update(note).digest('hex') }
 }

@@ -1,35 +1,51 @@
 import { z } from 'zod'
 import { deriveKey } from '../../../shared/blobs/keys.ts'
-import { ErasureList, type ErasureScope, ErasureView, NewErasure, NewExtension } from '../../../shared/contracts/erasure.ts'
-import { IssuedCertificate } from '../../../shared/contracts/erasure-certificate.ts'
+import {
+  type AskedScope,
+  ERASURE_DOCUMENTS_MAX,
+  ErasureList,
+  type ErasureScope,
+  ErasureView,
+  NewErasure,
+  NewExtension,
+} from '../../../shared/contracts/erasure.ts'
+import { CertificateAnswer } from '../../../shared/contracts/erasure-certificate.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
+import { IdentifierKind } from '../../../shared/contracts/subjects.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
-import { extendErasure, findErasure, listErasures, listForErasure, requestErasure, viewErasure } from '../../../shared/database/erasures.ts'
-import type { Tenants } from '../../../shared/database/tenants.ts'
+import {
+  extendErasure,
+  findErasure,
+  listBuried,
+  listErasures,
+  listForErasure,
+  requestErasure,
+  viewErasure,
+} from '../../../shared/database/erasures.ts'
+import { findSubjectIds, listDocumentsNaming } from '../../../shared/database/subjects.ts'
+import type { Tombstones } from '../../../shared/database/tombstones.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
-import { type CertificateServices, issueCertificate, type Sign } from './certificate.ts'
-import { certificateVerifierKey, derivedSigner } from './certificate-key.ts'
+import { type CertificateServices, issueCertificate } from './certificate.ts'
+import { writeCertificatePdf } from './certificate-pdf.ts'
+import { keysOfNote } from './certificate-signature.ts'
+import { hashGiven } from './subjects.ts'
 import { sealReason } from './written-reason.ts'
 
 const Id = z.object({ id: z.uuid() })
 const PAGE_SIZE_MAX = 100
 const tags = ['rights']
-/** `vkey`: what checks the note, to be pinned by another way than this answer. */
-const CertificateAnswer = z.strictObject({ ...IssuedCertificate.shape, vkey: z.string().nullable() })
+const HOW_TO_CHECK =
+  'Keep this answer as a file and run: greffier erasures check FILE --vkey KEY, with the key of the log that you pinned (GET /v1/ledger/key). It needs no server. The log itself says when it was issued: it holds the event event_id with the SHA-256 of the note.'
 
 export interface ErasureServices extends CertificateServices {
   database: Database
-  tenants: Tenants
-  /** With the key of the tenant's log; left out, with one that is derived from the tenant's root key. */
-  sign?: Sign
-  /** The documents that concern a person, by the random id that the person has here; left out, nobody knows. */
-  documentsOfSubject?: (tx: Tx, subjectId: string) => Promise<string[]>
+  tombstones: Tombstones
 }
 
 /** Requests for erasure (Art. 17), each with its term (Art. 12(3)) and what was refused. */
 export function addErasureRoutes(server: HttpServer, services: ErasureServices): void {
-  const { database, tenants } = services
+  const { database, tenants, tombstones } = services
   const erase = authorize(database, 'documents:erase')
   const read = authorize(database, 'records:read')
 
@@ -41,22 +57,19 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
         tags,
         summary: 'Erase documents by id, by person or by filter',
         description:
-          'From this answer on no read finds them. What a hold keeps is refused by name and restricted instead. The request is due one calendar month after `received_at`.',
+          'From this answer on no read finds them. What a hold keeps is refused by name and restricted instead. The request is due one calendar month after `received_at`. By person, each document that names the person goes whole, whoever else it names: look with /v1/subjects/find first, and name `document_ids` where fewer are meant.',
         body: NewErasure,
         response: { 202: ErasureView },
       },
     },
     async ({ identity: { tenantId }, body }, reply) => {
-      const view = await withTenant(database, tenantId, async (tx) => {
-        const documentIds = await documentsOf(tx, services, body.scope)
-        const id = await requestErasure(tx, tenantId, {
-          ground: body.ground,
-          scope: body.scope,
-          receivedAt: body.received_at,
-          documentIds,
-        })
-        return viewErasure(tx, await findErasure(tx, id))
+      const { subjects } = await tenants.keys(tenantId)
+      const { view, buried } = await withTenant(database, tenantId, async (tx) => {
+        const { scope, documentIds } = await resolveScope(tx, subjects, body.scope)
+        const id = await requestErasure(tx, tenantId, { ground: body.ground, scope, receivedAt: body.received_at, documentIds })
+        return { view: await viewErasure(tx, await findErasure(tx, id)), buried: await listBuried(tx, id) }
       })
+      await tombstones.append(buried)
       return reply.status(202).header('location', `/v1/erasures/${view.erasure_id}`).send(view)
     },
   )
@@ -122,20 +135,36 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
         description:
           'What was emptied in each store, whose keys were destroyed, who is to be told (Art. 19), and what remains and until when. Never `complete` while something remains. Its hash is an event of the record.',
         params: Id,
+        querystring: z.strictObject({ format: z.enum(['json', 'pdf']).default('json') }),
         response: { 200: CertificateAnswer },
       },
     },
-    async ({ identity: { tenantId }, params }) => {
-      const sign = services.sign ?? derivedSigner(tenants)
-      const issued = await withTenant(database, tenantId, (tx) => issueCertificate(tx, services, sign, params.id))
-      return { ...issued, vkey: services.sign ? null : await certificateVerifierKey(tenants, tenantId) }
+    async ({ identity: { tenantId }, params, query }, reply) => {
+      const answer = await withTenant(database, tenantId, async (tx) => {
+        const issued = await issueCertificate(tx, services, params.id)
+        return { ...issued, ...(await keysOfNote(tx, tenants, tenantId, issued.note)), check: HOW_TO_CHECK }
+      })
+      if (query.format === 'json') return answer
+      // A stream passes by the schema of the answer.
+      return reply.type('application/pdf').send(writeCertificatePdf(answer) as never)
     },
   )
 }
 
-async function documentsOf(tx: Tx, { documentsOfSubject }: ErasureServices, scope: ErasureScope): Promise<string[]> {
-  if ('document_ids' in scope) return scope.document_ids
-  if ('filter' in scope) return listForErasure(tx, scope.filter)
-  if (!documentsOfSubject) throw new AppError('INVALID_REQUEST', 'this installation does not know which documents concern whom')
-  return documentsOfSubject(tx, scope.subject_id)
+/** Throws INVALID_REQUEST where it means more documents than one request may have, or an identifier cannot be read. */
+async function resolveScope(tx: Tx, subjectKey: Buffer, asked: AskedScope): Promise<{ scope: ErasureScope; documentIds: string[] }> {
+  if ('document_ids' in asked) return { scope: asked, documentIds: asked.document_ids }
+  if ('filter' in asked) return { scope: asked, documentIds: await listForErasure(tx, asked.filter) }
+  if ('subject_id' in asked) return { scope: asked, documentIds: await documentsNaming(tx, [asked.subject_id]) }
+  const { country: _country, ...given } = asked.identifiers
+  const subject_ids = await findSubjectIds(tx, hashGiven(subjectKey, asked.identifiers))
+  const identified_by = IdentifierKind.options.filter((kind) => given[kind] !== undefined)
+  return { scope: { subject_ids, identified_by }, documentIds: await documentsNaming(tx, subject_ids) }
+}
+
+async function documentsNaming(tx: Tx, subjectIds: readonly string[]): Promise<string[]> {
+  const found = await listDocumentsNaming(tx, subjectIds, ERASURE_DOCUMENTS_MAX + 1)
+  if (found.length > ERASURE_DOCUMENTS_MAX)
+    throw new AppError('INVALID_REQUEST', `more than ${ERASURE_DOCUMENTS_MAX} documents name this person; name them in several requests`)
+  return found
 }

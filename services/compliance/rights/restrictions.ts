@@ -1,10 +1,18 @@
 import { z } from 'zod'
 import type { DocumentKeys, Vault } from '../../../shared/blobs/vault.ts'
-import { HoldView, NewHold, NewRestriction, RestrictionView } from '../../../shared/contracts/erasure.ts'
+import { HoldList, HoldView, NewHold, NewRestriction, RestrictionView } from '../../../shared/contracts/erasure.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
 import { type DocumentRow, findStored } from '../../../shared/database/documents.ts'
-import { activeHold, type Hold, liftHold, liftRestriction, placeHold, restrictDocument } from '../../../shared/database/restrictions.ts'
+import {
+  activeHold,
+  type Hold,
+  liftHold,
+  liftRestriction,
+  listHolds,
+  placeHold,
+  restrictDocument,
+} from '../../../shared/database/restrictions.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
@@ -12,6 +20,7 @@ import { openReason, sealReason } from './written-reason.ts'
 
 const Id = z.object({ id: z.uuid() })
 const tags = ['rights']
+const PAGE_SIZE_MAX = 100
 
 export interface RestrictionServices {
   database: Database
@@ -22,6 +31,7 @@ export interface RestrictionServices {
 /** What stands against an erasure (Art. 17(3)), and what may only be stored (Art. 18). */
 export function addRestrictionRoutes(server: HttpServer, services: RestrictionServices): void {
   addHoldRoutes(server, services)
+  addHoldList(server, services.database)
   const { database } = services
   const manage = authorize(database, 'rights:manage')
   const path = '/v1/documents/:id/restriction'
@@ -124,6 +134,37 @@ function addHoldRoutes(server: HttpServer, { database, tenants, vault }: Restric
     async ({ identity, params }, reply) => {
       await withTenant(database, identity.tenantId, async (tx) => liftHold(tx, await findStored(tx, params.id, 'update')))
       return reply.status(204).send(null)
+    },
+  )
+}
+
+function addHoldList(server: HttpServer, database: Database): void {
+  server.get(
+    '/v1/holds',
+    {
+      onRequest: authorize(database, 'rights:manage'),
+      schema: {
+        tags,
+        summary: 'List the holds that stand',
+        querystring: z.strictObject({
+          limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(20),
+          cursor: z.uuid().optional(),
+        }),
+        response: { 200: HoldList },
+      },
+    },
+    async ({ identity, query }) => {
+      const rows = await withTenant(database, identity.tenantId, (tx) => listHolds(tx, query.limit + 1, query.cursor ?? null))
+      const page = rows.slice(0, query.limit)
+      return {
+        holds: page.map(({ document_id, reason, until, created_at }) => ({
+          document_id,
+          reason,
+          until: until?.toISOString() ?? null,
+          since: created_at.toISOString(),
+        })),
+        next_cursor: rows.length > query.limit ? (page.at(-1)?.document_id ?? null) : null,
+      }
     },
   )
 }

@@ -32,7 +32,7 @@ export function createErase({
       await requestBehind(tx, key.document_id),
     ])
     refuseForeignStores(artifacts, [search.name, blobs.name])
-    await tombstones.append({ tenant_id: key.tenant_id, document_id: key.document_id })
+    await tombstones.append([{ tenant_id: key.tenant_id, document_id: key.document_id }])
     await search.remove({ tenant_id: key.tenant_id, document_id: key.document_id })
     await vault.destroy(place)
     const points = await search.countDocument({ tenant_id: key.tenant_id, document_id: key.document_id })

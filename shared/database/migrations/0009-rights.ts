@@ -26,9 +26,12 @@ export const RIGHTS = `
     sealed_extension bytea,
     state text NOT NULL DEFAULT 'erasing' CHECK (state IN ('erasing', 'done')),
     completed_at timestamptz,
-    certificate text
+    certificate text,
+    certificate_event uuid,
+    certificate_due_at timestamptz
   );
   CREATE INDEX erasure_requests_newest ON erasure_requests (tenant_id, id DESC);
+  CREATE INDEX erasure_requests_certificates ON erasure_requests (certificate_due_at) WHERE certificate_due_at IS NOT NULL;
   CREATE TABLE erasure_items (
     request_id uuid NOT NULL REFERENCES erasure_requests,
     document_id uuid NOT NULL REFERENCES documents,
@@ -47,4 +50,6 @@ export const RIGHTS = `
   GRANT SELECT, INSERT, UPDATE ON ${table} TO ${APP_ROLE};`,
   ).join('')}
   GRANT DELETE ON holds TO ${APP_ROLE};
+  CREATE POLICY of_system ON erasure_requests TO ${SYSTEM_ROLE} USING (true);
+  GRANT SELECT (id, tenant_id, certificate_due_at) ON erasure_requests TO ${SYSTEM_ROLE};
   `

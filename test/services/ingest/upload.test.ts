@@ -4,6 +4,7 @@ import { UploadOptions } from '../../../shared/contracts/document.ts'
 import type { NO_FAULTS } from '../../../shared/runtime/faults.ts'
 import { createMetrics } from '../../../shared/runtime/metrics.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { retentionRules } from '../../support/retention.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
@@ -17,7 +18,17 @@ test('an upload that names a schema that there is not is refused before its firs
   const { database, vault, blobs, tenants, tenantId } = bench
   const points: string[] = []
   const passPoint: typeof NO_FAULTS = (point) => void points.push(point)
-  const services = { database, vault, blobs, tenants, metrics: createMetrics(), log: recordingLog().log, passPoint, uploadBytesMax: 1_000 }
+  const services = {
+    database,
+    vault,
+    blobs,
+    tenants,
+    metrics: createMetrics(),
+    log: recordingLog().log,
+    passPoint,
+    uploadBytesMax: 1_000,
+    retention: retentionRules(),
+  }
   let read = false
   const incoming: IncomingDocument = {
     tenantId,

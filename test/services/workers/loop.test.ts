@@ -23,6 +23,7 @@ import { createMetrics } from '../../../shared/runtime/metrics.ts'
 import { handQueue } from '../../support/hand-queue.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { testRedis } from '../../support/redis.ts'
+import { retentionRules } from '../../support/retention.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
@@ -508,6 +509,7 @@ function services() {
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
     refusedUnder: () => rules,
+    retention: retentionRules(),
     onDue: () => undefined,
   }
 }

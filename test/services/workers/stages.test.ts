@@ -28,6 +28,7 @@ import { createSqliteSearch } from '../../../shared/search/sqlite.ts'
 import { type HandQueue, handQueue } from '../../support/hand-queue.ts'
 import { fakeProvider, testGateway } from '../../support/providers.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { retentionRules } from '../../support/retention.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
@@ -430,6 +431,7 @@ function startPipeline(store: SearchStore = search, ownSchemas: OwnSchemas = SHI
     metrics: createMetrics(),
     passPoint: NO_FAULTS,
     refusedUnder: () => 'the rules',
+    retention: retentionRules(),
     onDue: () => {
       due++
     },

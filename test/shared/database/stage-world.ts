@@ -27,6 +27,7 @@ import type { Point, SearchStore } from '../../../shared/search/port.ts'
 import { handQueue } from '../../support/hand-queue.ts'
 import { fakeProvider } from '../../support/providers.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { retentionRules } from '../../support/retention.ts'
 import type { Workbench } from '../../support/workbench.ts'
 import type { View } from './stage-model.ts'
 import { type Start, takeReins, watchTransactions } from './stage-starts.ts'
@@ -122,6 +123,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
       log,
       metrics: METRICS,
       refusedUnder: () => refusedUnder,
+      retention: retentionRules(),
       onDue: () => undefined,
       backend: queue.backend,
       handlers: {

@@ -49,6 +49,7 @@ const TABLES = [
   'record_accesses',
   'register_observations',
   'register_cursors',
+  'retention_confirmations',
 ] as const
 
 beforeAll(async () => {
@@ -277,6 +278,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`record_accesses VALUES ($2, $1, '\\x00')`, tenantId, newId())
   await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
   await add(`register_cursors VALUES ($1, 0)`, tenantId)
+  await add(`retention_confirmations VALUES ($1, now(), 0)`, tenantId)
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
