@@ -62,12 +62,15 @@ export interface LedgerStore {
 /** PostgreSQL with fsync and synchronous commits, migrated, with the product's own pool over it. */
 export async function openLedgerStore(): Promise<LedgerStore> {
   const stack = await openStack('postgres')
+  let closing = false
   const database = openDatabase(stack.postgres.serviceUrl, (error) => {
-    throw error
+    // A connection that was ended may still hear the server say goodbye.
+    if (!closing) throw error
   })
   const owner = new Client({ connectionString: stack.postgres.ownerUrl, options: '-c search_path=greffier' })
   await owner.connect()
   const close = async () => {
+    closing = true
     cleanup.done()
     await owner.end()
     await database.destroy()

@@ -61,7 +61,9 @@ export async function checkBundle(source: BundleSource, pins: BundlePins, primit
   for (const path of files.repeated) findings.add('FILE_ADDED', path, 'the bundle holds more than one file of this name')
 
   const chain = await readKeys(files, findings, pins.vkey, origin, primitives)
-  const context: BundleContext = { files, findings, origin, chain, tree: createTreeHash(primitives.sha256) }
+  const tree = createTreeHash(primitives.sha256)
+  const hashLeaves = primitives.hashLeaves ?? (async (lines) => lines.map(tree.leaf))
+  const context: BundleContext = { files, findings, origin, chain, tree, hashLeaves }
   const manifest = await readManifest(context)
   const checkpoint = await readCheckpoint(context)
   if (
@@ -72,16 +74,16 @@ export async function checkBundle(source: BundleSource, pins: BundlePins, primit
     findings.add('ROOT_WRONG', CHECKPOINT, 'not the checkpoint for which the manifest was signed')
 
   const head = manifest ?? checkpoint
-  const tree: BundleTree | undefined = head && (await checkTree(context, { head, manifest, knownCheckpoint: pins.knownCheckpoint }))
-  if (manifest !== undefined) await checkFiles(context, manifest, tree?.eventsProven === true ? [EVENTS] : [])
+  const checked: BundleTree | undefined = head && (await checkTree(context, { head, manifest, knownCheckpoint: pins.knownCheckpoint }))
+  if (manifest !== undefined) await checkFiles(context, manifest, checked?.eventsProven === true ? [EVENTS] : [])
   return {
     status: findings.status,
     origin,
     size: head?.size ?? null,
     root: head === undefined ? null : toBase64(head.root),
-    from: tree?.from ?? null,
-    to: tree?.to ?? null,
-    events: tree?.events ?? 0,
+    from: checked?.from ?? null,
+    to: checked?.to ?? null,
+    events: checked?.events ?? 0,
     problems: findings.problems,
     more: findings.more,
   }

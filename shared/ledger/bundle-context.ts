@@ -1,6 +1,7 @@
 import type { BundleFiles } from './bundle-files.ts'
 import { type Checkpoint, openCheckpoint, peekCheckpoint } from './checkpoint.ts'
 import { type KeyChain, verifiersAt } from './key-rotation.ts'
+import type { HashLeaves } from './primitives.ts'
 import type { TreeHash } from './tree-hash.ts'
 import type { Findings } from './verdict.ts'
 
@@ -11,6 +12,7 @@ export interface BundleContext {
   origin: string
   chain: KeyChain
   tree: TreeHash
+  hashLeaves: HashLeaves
 }
 
 /** A checkpoint of this log by a key that signed for its size. Throws as `openCheckpoint`. */

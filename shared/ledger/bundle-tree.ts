@@ -10,10 +10,15 @@ import { type Comparison, compareLeaves, type Difference, type EventLine } from 
 import { LedgerError } from './ledger-error.ts'
 import { type LeafRange, verifyInclusion } from './merkle.ts'
 import { NOTE_BYTES_MAX } from './note.ts'
+import type { HashLeaves } from './primitives.ts'
 import { parseTlogProof } from './proof.ts'
 import { closeRange, openRange, parseRangeProof, type RangeProof } from './range-proof.ts'
-import { HASH_BYTES, type TreeHash } from './tree-hash.ts'
+import { HASH_BYTES } from './tree-hash.ts'
 import type { ProblemCode } from './verdict.ts'
+
+/** Lines that are hashed together, and how many such batches are asked for before the first one is needed: so much more than a chunk is held. */
+const BATCH_BYTES = 512 * 1024
+const BATCHES_AHEAD = 3
 
 export interface TreeClaim {
   /** Size and root as signed. */
@@ -77,7 +82,7 @@ function readRangeProof(context: BundleContext, { head, manifest }: TreeClaim): 
 }
 
 async function passLeaves(
-  { files, tree }: BundleContext,
+  { files, tree, hashLeaves }: BundleContext,
   { head }: TreeClaim,
   { from }: LeafRange,
   proof: RangeProof | undefined,
@@ -99,7 +104,7 @@ async function passLeaves(
   }
   note()
   const comparison = await compareLeaves(
-    new Lookahead(eventLines(files.unhashed(EVENTS), tree, bytes)),
+    new Lookahead(eventLines(files.unhashed(EVENTS), hashLeaves, bytes)),
     new Lookahead(recordsOf(files.stream(LEAVES), HASH_BYTES)),
     from,
     {
@@ -127,7 +132,7 @@ async function passLeaves(
 
 async function* eventLines(
   chunks: AsyncIterable<Uint8Array>,
-  tree: TreeHash,
+  hashLeaves: HashLeaves,
   counted: { read: number; inLines: number },
 ): Pieces<EventLine> {
   async function* counting(): AsyncGenerator<Uint8Array> {
@@ -136,11 +141,32 @@ async function* eventLines(
       yield chunk
     }
   }
-  for await (const lines of linesOf(counting(), EVENT_BYTES_MAX))
-    yield lines.map((bytes) => {
-      counted.inLines += bytes.length + 1
-      return { bytes, hash: tree.leaf(bytes) }
-    })
+  const hashed = async (lines: readonly Uint8Array[]): Promise<EventLine[]> => {
+    const hashes = await hashLeaves(lines)
+    return lines.map((bytes, at) => ({ bytes, hash: hashes[at] ?? new Uint8Array() }))
+  }
+  const asked: Promise<EventLine[]>[] = []
+  const ask = (lines: readonly Uint8Array[]): void => {
+    const answer = hashed(lines)
+    // Heard when its turn comes, which it does not where an earlier one fails.
+    answer.catch(() => undefined)
+    asked.push(answer)
+  }
+  let lines: Uint8Array[] = []
+  let bytes = 0
+  for await (const more of linesOf(counting(), EVENT_BYTES_MAX)) {
+    for (const line of more) bytes += line.length + 1
+    lines = lines.length === 0 ? [...more] : [...lines, ...more]
+    if (bytes < BATCH_BYTES) continue
+    counted.inLines += bytes
+    ask(lines)
+    lines = []
+    bytes = 0
+    if (asked.length > BATCHES_AHEAD) yield (await asked.shift()) ?? []
+  }
+  counted.inLines += bytes
+  ask(lines)
+  for (const answer of asked) yield await answer
 }
 
 /** `leavesLie`: the events lead to the root and the list of their hashes does not. */

@@ -13,10 +13,16 @@ export interface Primitives {
   readonly sha256: Sha256
   /** SHA-256 of an input that comes in pieces. */
   readonly createSha256: () => { update(bytes: Uint8Array): unknown; digest(): Uint8Array }
+  /**
+   * The leaf hashes (`TreeHash.leaf`) of these lines in their order, made elsewhere while this thread goes on; several batches may be asked for at once. Where
+   * it is left out, each line is hashed here.
+   */
+  readonly hashLeaves?: HashLeaves
   /** Ed25519 (RFC 8032): false for a wrong signature and for a key or signature that is none. */
   readonly verifyEd25519: VerifyEd25519
 }
 
+export type HashLeaves = (lines: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>
 export type Sha256 = (bytes: Uint8Array) => Uint8Array
 export type VerifyEd25519 = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 

@@ -3,7 +3,7 @@ import { LedgerError } from './ledger-error.ts'
 import { NOBLE, type Sha256 } from './primitives.ts'
 
 export const HASH_BYTES = 32
-const LEAF_PREFIX = 0x00
+export const LEAF_PREFIX = 0x00
 const NODE_PREFIX = 0x01
 
 /** The hashes of an RFC 6962 §2.1 tree: the prefixes keep a leaf from passing for a node. All are of 32 bytes. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { openLeafHashing } from '../../../shared/blobs/leaf-hashing.ts'
 import { EVENTS, LEAVES, MANIFEST, RANGE_PROOF } from '../../../shared/ledger/bundle.ts'
 import { type BundleVerdict, checkBundle } from '../../../shared/ledger/bundle-check.ts'
 import { canonicalBytes } from '../../../shared/ledger/canonical.ts'
@@ -23,6 +24,8 @@ const idAt = (leaf: number) => eventAt(leaf).event_id
 const whole = await makeBundle({ size: 40, earlier: [13, 32], proven: [0, 7, 39] })
 const part = await makeBundle({ size: 100, from: 37, to: 71, earlier: [20, 80], proven: [50] })
 const rotated = await makeBundle({ size: 60, from: 30, to: 60, earlier: [20], rotatedAt: 45 })
+/** Several batches of what is hashed together. */
+const long = await makeBundle({ size: 30_000 })
 
 describe('a whole bundle', () => {
   test.each([
@@ -48,6 +51,26 @@ describe('a whole bundle', () => {
     await seal(files, { size: 3, root: log.root, from: 0, to: 3 }, signerOf(KEYS.first))
     expect(files.get(MANIFEST)?.length).toBeGreaterThan(1_000_000)
     expect(await checkBundle(sourceOf(files, 65_536), PINS)).toMatchObject({ status: 'whole' })
+  })
+
+  test('whose events are hashed in another thread, in chunks of any size, and not where that thread has ended', async () => {
+    const hashing = openLeafHashing()
+    for (const { files } of [whole, part, rotated])
+      for (const chunkBytes of [31, 4_096])
+        expect(await checkBundle(sourceOf(files, chunkBytes), PINS, hashing.primitives)).toEqual(await check(files))
+    const removed = changed(whole.files, EVENTS, (whole.files.get(EVENTS) ?? new Uint8Array()).slice(200))
+    expect(await checkBundle(sourceOf(removed), PINS, hashing.primitives)).toEqual(await check(removed))
+    const interrupted = checkBundle(sourceOf(long.files, 4_096), PINS, hashing.primitives)
+    await hashing.close()
+    await expect(interrupted).rejects.toThrow('the thread that hashes has ended')
+    await expect(checkBundle(sourceOf(whole.files), PINS, hashing.primitives)).rejects.toThrow('the thread that hashes has ended')
+  })
+
+  test('of many batches of events, hashed in either thread', async () => {
+    const hashing = openLeafHashing()
+    for (const primitives of [hashing.primitives, NOBLE])
+      expect(await checkBundle(sourceOf(long.files, 65_536), PINS, primitives)).toMatchObject({ status: 'whole', events: 30_000 })
+    await hashing.close()
   })
 
   test('with other primitives and chunks of any size', async () => {
