@@ -19,6 +19,7 @@ const PROGRAMS = [
   'gateway',
   'masking',
   'accuracy',
+  'exports',
 ] as const
 const ROUNDS = 5
 const ROUNDS_QUICK = 1

@@ -14,7 +14,7 @@ import { type ExportPage, TEXT_FORMATS } from './formats.ts'
 import { RECORDS_PDF_EVENTS_MAX, writeRecordsPdf } from './pdf.ts'
 
 /** Of one turn; no transaction is open between two. */
-const PAGE_EVENTS = 1_000
+const PAGE_EVENTS = 500
 /** A page with names is read in one go with the originals that hold their keys. */
 const ANNEXED_PAGE_EVENTS = 200
 
