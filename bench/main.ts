@@ -20,6 +20,7 @@ const PROGRAMS = [
   'masking',
   'accuracy',
   'ledger',
+  'exports',
 ] as const
 const ROUNDS = 5
 const ROUNDS_QUICK = 1

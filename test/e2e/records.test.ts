@@ -203,6 +203,44 @@ describe('an export', () => {
   })
 })
 
+describe('what cannot be recorded is not done:', () => {
+  /** As long as the work takes, no event is written of which `condition` holds. */
+  async function refusing(condition: string, work: () => Promise<void>): Promise<void> {
+    await greffier.rows(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$`)
+    await greffier.rows(`CREATE TRIGGER refusing BEFORE INSERT ON events FOR EACH ROW WHEN (${condition}) EXECUTE FUNCTION refuse()`)
+    try {
+      await work()
+    } finally {
+      await greffier.rows('DROP TRIGGER refusing ON events')
+      await greffier.rows('DROP FUNCTION refuse')
+    }
+  }
+
+  test('no name leaves before the access to it is on record', async () => {
+    await refusing(`NEW.body LIKE '%"step":"annex"%'`, async () => {
+      for (const path of [
+        '/v1/records?annex=true',
+        `/v1/documents/${heron}/record?annex=true`,
+        '/v1/records/export?format=jsonl&annex=true',
+      ]) {
+        const response = await ask(path, { justification: REASON })
+        expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('heron.txt')])
+      }
+    })
+  })
+
+  test('an export whose end is not on record does not end well', async () => {
+    await refusing(`NEW.operation = 'Transmit'`, async () => {
+      const response = await ask('/v1/records/export?format=jsonl')
+      await expect(response.text()).rejects.toThrow()
+    })
+    await refusing(`NEW.operation = 'Retrieve'`, async () => {
+      expect((await ask('/v1/records/export?format=jsonl')).status).toBe(500)
+    })
+    expect((await ask('/v1/records/export?format=jsonl')).status).toBe(200)
+  })
+})
+
 describe('names in the record', () => {
   const annexed = (path: string, justification: string = REASON) => ask(path, { justification })
   const accesses = async (id: string) => (await greffier.record(id)).filter(({ step }) => step === 'annex')

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { PassThrough, type Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import PDFDocument from 'pdfkit'
 
 export interface Section {
@@ -87,6 +88,8 @@ async function write(document: PDFKit.PDFDocument, out: PassThrough, report: Rep
           page.turn()
           page.row(columns, titles(columns), true)
           page.row(columns, row, false)
+          // A long table is much work: others have their turn once a page.
+          await setImmediate()
         }
         await drained(out)
       }

@@ -14,7 +14,7 @@ import { type ExportPage, TEXT_FORMATS } from './formats.ts'
 import { RECORDS_PDF_EVENTS_MAX, writeRecordsPdf } from './pdf.ts'
 
 /** Of one turn; no transaction is open between two. */
-const PAGE_EVENTS = 1_000
+const PAGE_EVENTS = 500
 /** A page with names is read in one go with the originals that hold their keys. */
 const ANNEXED_PAGE_EVENTS = 200
 
@@ -98,18 +98,20 @@ async function* bracketed(
   log: Log,
 ): AsyncGenerator<string | Buffer> {
   const hash = createHash('sha256')
-  let end: Partial<EventDraft> = { result: 'failed', error_code: 'EXPORT_ABORTED' }
+  let broken: Partial<EventDraft> | null = { result: 'failed', error_code: 'EXPORT_ABORTED' }
   try {
     for await (const chunk of chunks) {
       hash.update(chunk)
       yield chunk
     }
-    end = { result: 'ok', output_hash: hash.copy().digest('hex') }
+    await closing({ result: 'ok', output_hash: hash.digest('hex') })
+    broken = null
   } catch (error) {
-    end = { result: 'failed', error_code: errorCode(error) }
+    broken = { result: 'failed', error_code: errorCode(error) }
     log.warn(errorFields(error), 'an export of records broke off')
     throw error
   } finally {
-    await closing(end)
+    // Where this fails as well, the event at the beginning stands alone, and says that an export was begun and not that it ended.
+    if (broken) await closing(broken).catch((error) => log.warn(errorFields(error), 'the end of an export is not on record'))
   }
 }
