@@ -47,6 +47,8 @@ export const Activity = z
     notice_version: z.string().min(1).max(100).nullable(),
     /** Art. 22; null: nothing is decided by a machine alone. */
     automated_decision: Text.nullable(),
+    /** When it was entered in the register, last looked at, and has to be looked at again. */
+    created_on: z.iso.date().nullable().default(null),
     reviewed_on: z.iso.date().nullable().default(null),
     review_by: z.iso.date(),
     ai: z.strictObject({

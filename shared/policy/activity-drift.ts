@@ -48,6 +48,7 @@ function entryOf(activity: Activity | null, purposes: readonly string[], observa
   const recipients = recipientsOf(kind, observations.register)
   const countries = countriesOf(kind('country'))
   const overruns = [...((activity && observations.overruns.get(activity.id)) ?? [])]
+  const used = (total?.events ?? 0) > 0
   const live = purposes.reduce((documents, purpose) => documents + (observations.live.get(purpose) ?? 0), 0)
   return {
     id: activity?.id ?? null,
@@ -70,12 +71,14 @@ function entryOf(activity: Activity | null, purposes: readonly string[], observa
         kind('subject_category'),
         'undeclared_subject_category',
         'people of the category',
+        used,
       ),
       data_categories: listField(
         activity?.data_categories.map(({ category }) => category),
         kind('data_category'),
         'undeclared_data_category',
         'data of the category',
+        used,
       ),
       special: flagField(activity?.special, flags.includes('special'), 'undeclared_special_data', 'Art. 9'),
       criminal: flagField(activity?.criminal, flags.includes('criminal'), 'undeclared_criminal_data', 'Art. 10'),
@@ -83,7 +86,7 @@ function entryOf(activity: Activity | null, purposes: readonly string[], observa
       art9_basis: basisField(activity?.art9_basis, kind('art9_basis')),
       art10_basis: only(activity?.art10_basis),
       recipients: recipientsField(activity, recipients, observations),
-      third_countries: countriesField(activity, countries),
+      third_countries: countriesField(activity, countries, used),
       erasure: erasureField(activity, overruns),
       measures: {
         declared: activity?.measures ?? null,
@@ -111,6 +114,7 @@ function entryOf(activity: Activity | null, purposes: readonly string[], observa
 }
 
 type Fields = RegisterEntry['fields']
+type ListField = Fields['subject_categories']
 type KindOf = (kind: string) => Seen[]
 
 function purposesField(activity: Activity | null, of: readonly Observed[], used: readonly string[]): Fields['purposes'] {
@@ -129,20 +133,27 @@ function purposesField(activity: Activity | null, of: readonly Observed[], used:
   return { declared: [...activity.purposes], observed, drift: drifts }
 }
 
-/** Of what nobody declared, the purpose alone is said: that everything under it is undeclared too follows. */
-function listField(
-  declared: readonly string[] | undefined,
-  observed: Seen[],
-  kind: DriftKind,
-  what: string,
-): { declared: string[] | null; observed: Seen[]; drift: Drift[] } {
+/**
+ * Of what nobody declared, the purpose alone is said: that everything under it is undeclared too follows. And of what was not used at all, that alone: none of
+ * its categories can have been seen.
+ */
+function listField(declared: readonly string[] | undefined, observed: Seen[], kind: DriftKind, what: string, used: boolean): ListField {
   if (!declared) return { declared: null, observed, drift: [] }
   const undeclared = observed.filter(({ name }) => !declared.includes(name))
+  const silent = used ? declared.filter((name) => !observed.some((seen) => seen.name === name)) : []
   return {
     declared: [...declared],
     observed,
-    drift: undeclared.map(({ name, events }) => drift(kind, name, `${what} ${name} was seen in ${eventsText(events)} and is not declared`)),
+    drift: [
+      ...undeclared.map(({ name, events }) => drift(kind, name, `${what} ${name} was seen in ${eventsText(events)} and is not declared`)),
+      ...silence(silent, what),
+    ],
   }
+}
+
+function silence(names: readonly string[], what: string): Drift[] {
+  const list = names.join(', ')
+  return names.length === 0 ? [] : [note('never_observed', list, `${what} ${list} declared and not observed in the period`)]
 }
 
 function flagField(declared: boolean | undefined, observed: boolean, kind: DriftKind, article: string): Fields['special'] {
@@ -222,22 +233,30 @@ function countriesOf(seen: readonly Seen[]): Fields['third_countries']['observed
   })
 }
 
-function countriesField(activity: Activity | null, observed: Fields['third_countries']['observed']): Fields['third_countries'] {
+function countriesField(
+  activity: Activity | null,
+  observed: Fields['third_countries']['observed'],
+  used: boolean,
+): Fields['third_countries'] {
   const declared = activity?.third_countries ?? null
   const known = declared?.map(({ country }) => country)
+  const silent = used ? (known ?? []).filter((country) => !observed.some(({ name }) => name === country)) : []
   const undeclared = known ? observed.filter(({ name }) => !known.includes(name) && !EEA.includes(name)) : []
   return {
     declared: declared && [...declared],
     observed,
-    drift: undeclared.map(({ name, processor, mechanism, events }) =>
-      drift(
-        'undeclared_country',
-        name,
-        name === 'unknown'
-          ? `${processor} commits to no country: ${callsText(events)} may have left the EEA (mechanism: ${mechanism}), and no third country is declared for it`
-          : `${callsText(events)} to ${processor} may have gone to ${name} (mechanism: ${mechanism}), which is not declared`,
+    drift: [
+      ...undeclared.map(({ name, processor, mechanism, events }) =>
+        drift(
+          'undeclared_country',
+          name,
+          name === 'unknown'
+            ? `${processor} commits to no country: ${callsText(events)} may have left the EEA (mechanism: ${mechanism}), and no third country is declared for it`
+            : `${callsText(events)} to ${processor} may have gone to ${name} (mechanism: ${mechanism}), which is not declared`,
+        ),
       ),
-    ),
+      ...silence(silent, 'the country'),
+    ],
   }
 }
 
@@ -270,10 +289,10 @@ function assessmentsField(activity: Activity | null): Fields['assessments'] {
 
 function reviewField(activity: Activity | null, today: string): Fields['review'] {
   if (!activity) return { declared: null, observed: null, drift: [] }
-  const { reviewed_on, review_by } = activity
+  const { created_on, reviewed_on, review_by } = activity
   const overdue = review_by < today
   return {
-    declared: { reviewed_on, review_by },
+    declared: { created_on, reviewed_on, review_by },
     observed: null,
     drift: overdue
       ? [drift('review_overdue', review_by, `the review was due on ${review_by}, ${daysBetween(review_by, today)} days ago`)]

@@ -100,7 +100,10 @@ export const RegisterEntry = z.strictObject({
     source: field(text, z.null()),
     notice_version: field(text, z.null()),
     automated_decision: field(text, z.null()),
-    review: field(z.strictObject({ reviewed_on: z.iso.date().nullable(), review_by: z.iso.date() }), z.null()),
+    review: field(
+      z.strictObject({ created_on: z.iso.date().nullable(), reviewed_on: z.iso.date().nullable(), review_by: z.iso.date() }),
+      z.null(),
+    ),
     /** Observed: language models that were called. */
     ai: field(shape.ai, z.array(Seen)),
     /** Observed: what the register of processors holds for the recipients; null: nobody has read one. */

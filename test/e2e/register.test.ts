@@ -160,6 +160,12 @@ test('another tenant sees the declarations and nothing that was observed here', 
   expect(report.activities.filter(({ events, documents_live }) => events > 0 || documents_live > 0)).toEqual([])
 })
 
+test('a file of activities that is wrong stops the start, and says where', async () => {
+  const path = join(folder, 'wrong.yaml')
+  writeFileSync(path, readFileSync(SHIPPED, 'utf8').replace('role: controller', 'role: owner'))
+  await expect(startGreffier({ ACTIVITIES_FILE: path })).rejects.toThrow(/wrong\.yaml:\d+:\d+: activities\.0\.role: /)
+})
+
 test.each([
   ['application/ld+json', 'jsonld'],
   ['text/csv', 'csv'],

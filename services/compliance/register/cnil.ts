@@ -72,7 +72,7 @@ type Column = [heading: string, cell: (entry: RegisterEntry, report: RegisterRep
 const COLUMNS: readonly Column[] = [
   ['Nom / sigle', ({ name }) => name],
   ['N° / REF', ({ id }) => id ?? ''],
-  ['Date de création', ({ first_seen }) => first_seen?.slice(0, 10) ?? ''],
+  ['Date de création', ({ fields }) => fields.review.declared?.created_on ?? ''],
   ['Mise à jour', ({ fields }) => fields.review.declared?.reviewed_on ?? ''],
   [
     'Responsable du traitement',

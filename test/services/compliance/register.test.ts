@@ -46,6 +46,7 @@ activities:
     source: the patient
     notice_version: "3"
     automated_decision: none of weight
+    created_on: 2023-05-25
     reviewed_on: 2024-01-01
     review_by: 2025-01-01
     ai: { role: deployer, risk: high }
@@ -56,7 +57,7 @@ activities:
     purposes: [letters]
     role: controller
     subject_categories: [customer]
-    data_categories: [{ category: contact, erasure: { rule: soon, days: 30 } }]
+    data_categories: [{ category: contact, erasure: { rule: soon, days: 30 } }, { category: family, erasure: { rule: soon, days: 30 } }]
     special: false
     criminal: false
     legal_basis: A6-1-b
@@ -116,6 +117,7 @@ describe('drift', () => {
     expect(driftsOf('letters')).toEqual([
       'drift subject_categories undeclared_subject_category member',
       'drift data_categories undeclared_data_category health',
+      'note data_categories never_observed family',
       'drift special undeclared_special_data Art. 9',
       'drift criminal undeclared_criminal_data Art. 10',
       'drift legal_basis other_basis A6-1-f',
@@ -176,6 +178,7 @@ test('as CSV it has a row for each activity, every cell under its heading, and n
   expect(cell(care, 'Nom / sigle')).toBe('Care; "home"\nvisits')
   expect(cell(care, 'Responsable du traitement')).toBe(`'=cmd|'/c calc'!A1 (+49 30 1)`)
   expect(cell(care, 'Mesures de sécurité organisationnelles')).toBe(`'-training`)
+  expect([cell(care, 'Date de création'), cell(care, 'Mise à jour')]).toEqual(['2023-05-25', '2024-01-01'])
   expect(cell(care, 'Données concernant la santé')).toBe('santé – effacement : 3650 jours (after the last visit)')
   expect(cell(care, 'Transferts hors UE : garanties')).toBe('SCC, module 2')
   expect(cell(letters, 'Écarts constatés')).toContain('catégorie de données non déclarée : santé')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sequenceOnce } from '../../../services/compliance/run.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
@@ -7,6 +8,7 @@ import { appendEvent } from '../../../shared/database/events.ts'
 import { sequenceEvents } from '../../../shared/database/ledger.ts'
 import { readObservations, readOverruns, rollUpRegister } from '../../../shared/database/register.ts'
 import { Activity } from '../../../shared/policy/activities.ts'
+import { createLog } from '../../../shared/runtime/log.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
@@ -68,6 +70,18 @@ test('each event counts once, whether it is in the queue, in the log or in the r
   expect(await one.seen()).toEqual(whole)
   await one.append({ operation: 'Analyse', step: 'extract', phase: 'completed', doc_ref: newId(), purpose: 'a' })
   expect(await one.seen()).toEqual({ ...whole, 'a/event/': 8, 'a/role/controller': 8 })
+})
+
+test('the sequencer brings the roll-up along with the log', async () => {
+  const one = await tenant()
+  await one.append({ operation: 'Analyse', step: 'extract', phase: 'completed', doc_ref: newId(), purpose: 'a' })
+  await sequenceOnce({ database: bench.database, tenants: bench.tenants, log: createLog('silent', 'test') })
+  const rolled = await bench.query<{ leaves: string; size: string }>(
+    'SELECT leaves, size FROM greffier.register_cursors JOIN greffier.ledger_logs USING (tenant_id) WHERE tenant_id = $1',
+    [one.tenantId],
+  )
+  expect(rolled).toEqual([{ leaves: '1', size: '1' }])
+  expect(await one.seen()).toMatchObject({ 'a/event/': 1 })
 })
 
 test('a recipient was handed what was sent or may have been sent, and nothing of what was refused', async () => {
