@@ -1,3 +1,4 @@
+import { describeRetention } from '../../shared/database/events.ts'
 import type { CallSubject } from '../../shared/inference/gateway.ts'
 import type { StageRun } from './stage.ts'
 
@@ -10,5 +11,6 @@ export function subjectOf({ key, document }: StageRun): CallSubject {
     sensitivity: document.sensitivity,
     data_classes: document.data_classes,
     purpose: document.purpose,
+    ...describeRetention(document),
   }
 }

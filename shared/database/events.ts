@@ -95,7 +95,7 @@ export function describeDocument(row: DescribedDocument, revision: number) {
     sensitivity: row.sensitivity,
     special: classes.includes('special'),
     criminal: classes.includes('criminal'),
-    ...(row.retention_rule ? { retention: retentionOf(row.retention_rule, row) } : {}),
+    ...describeRetention(row),
   } satisfies Partial<EventDraft>
 }
 
@@ -110,8 +110,14 @@ export interface DescribedDocument {
   held_until?: Date | null
 }
 
-function retentionOf(rule: string, { erase_after, held_until }: DescribedDocument) {
-  return { rule, erase_after: erase_after?.toISOString() ?? null, hold: held_until != null && held_until > new Date() }
+/** The rule that erases a document, when, and whether a hold stands against that now; nothing where no rule does. */
+export function describeRetention({
+  retention_rule: rule,
+  erase_after,
+  held_until,
+}: Pick<DescribedDocument, 'retention_rule' | 'erase_after' | 'held_until'>): Pick<EventDraft, 'retention'> {
+  if (rule == null) return {}
+  return { retention: { rule, erase_after: erase_after?.toISOString() ?? null, hold: held_until != null && held_until > new Date() } }
 }
 
 /** Events that name one of these documents. The function finds them by the index, which row-level security keeps out of reach (migration 0012). */

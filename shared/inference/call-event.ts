@@ -36,6 +36,7 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
     data_categories: [...(single?.data_categories ?? [])],
     subject_categories: [...(single?.subject_categories ?? [])],
     provenance: 'derived',
+    retention: single?.retention ?? null,
     // Which of several servers takes the call is known when it has ended.
     recipient: { processor, endpoint: endpoints.join(' '), region, register_hash: rules.registerHash },
     ...(decision.outcome === 'refused' ? NO_CUSTODY : custodyOf(recipients, new Date())),

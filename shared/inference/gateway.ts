@@ -1,7 +1,7 @@
 import type { DataCategory, SubjectCategory } from '../contracts/classification.ts'
 import type { DataClass, Sensitivity } from '../contracts/document.ts'
 import { AppError, errorCode } from '../contracts/errors.ts'
-import type { EventDraft } from '../contracts/record.ts'
+import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../database/connection.ts'
 import { appendEvent } from '../database/events.ts'
 import type { DayBudget } from '../limits/day-budget.ts'
@@ -29,6 +29,7 @@ export interface CallSubject {
   purpose: string
   data_categories?: readonly DataCategory[]
   subject_categories?: readonly SubjectCategory[]
+  retention?: ProcessingEvent['retention']
 }
 
 export interface CallContext {

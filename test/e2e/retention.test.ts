@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ErasureList } from '../../shared/contracts/erasure.ts'
 import type { CertificateAnswer } from '../../shared/contracts/erasure-certificate.ts'
 import type { RetentionPlan } from '../../shared/contracts/retention.ts'
+import { readConfig } from '../../shared/runtime/config.ts'
 import { runCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -176,7 +177,7 @@ describe('the command line', () => {
 
 test('rules that were shipped, or removed, erase nothing, and the events of later documents name none', async () => {
   const old = await document('short_lived', 5)
-  await greffier.startAgain({ RETENTION_EVERY_SECONDS: 1 })
+  await greffier.startAgain({ RETENTION_FILE: readConfig({}).RETENTION_FILE })
   await age(old, 100)
   await waitUntil(
     async () => (await greffier.rows('SELECT FROM documents WHERE erased_at IS NULL AND retention_rule IS NOT NULL')).length === 0,
