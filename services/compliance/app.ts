@@ -14,6 +14,7 @@ import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
+import { addRectificationRoutes, type RectificationServices } from './rights/rectification.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
 import { addSubjectRequestRoutes, type SubjectRequestServices } from './rights/subject-requests.ts'
 import { addSubjectRoutes } from './rights/subjects.ts'
@@ -24,6 +25,7 @@ interface ComplianceServices
   extends CostServices,
     ReplayServices,
     ErasureServices,
+    RectificationServices,
     RestrictionServices,
     ExposureServices,
     SubjectRequestServices {
@@ -72,6 +74,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addCostRoutes(server, services)
   addReplayRoute(server, services)
   addErasureRoutes(server, services)
+  addRectificationRoutes(server, services)
   addRestrictionRoutes(server, services)
   addExposureRoutes(server, services)
   addSubjectRoutes(server, services)

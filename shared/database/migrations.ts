@@ -9,6 +9,7 @@ import { EXTRACTION_SCHEMAS } from './migrations/0007-extraction-schemas.ts'
 import { LEDGER } from './migrations/0008-ledger.ts'
 import { RIGHTS } from './migrations/0009-rights.ts'
 import { SUBJECTS } from './migrations/0010-subjects.ts'
+import { RECTIFICATION } from './migrations/0015-rectification.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -73,4 +74,5 @@ const MIGRATIONS = [
   LEDGER,
   RIGHTS,
   SUBJECTS,
+  RECTIFICATION,
 ] as const

@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { DataClass, DocumentStatus, MediaType, Sensitivity, StageView } from '../contracts/document.ts'
 import type { ErasureGround, ErasureState, HoldReason, ItemState, RestrictionGround } from '../contracts/erasure.ts'
 import type { ErrorCode } from '../contracts/errors.ts'
-import type { DocumentType, Field, Page } from '../contracts/extraction.ts'
+import type { DocumentType, FieldStatus, Page, ReviewOutcome } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
 import type { FoundIn, SubjectRequestKind } from '../contracts/subjects.ts'
 
@@ -133,7 +133,18 @@ export interface Tables {
     reason: Page['reason']
     sealed_text: Buffer
   }
-  fields: Owned & { revision: number; name: string; status: Field['status']; sealed_content: Buffer }
+  fields: Owned & { revision: number; name: string; status: FieldStatus; sealed_content: Buffer }
+  /** `sealed_content` is under the document's key. `reviewed_by`: an API key. */
+  field_reviews: Owned & {
+    id: string
+    revision: number
+    name: string
+    outcome: ReviewOutcome
+    reviewed_by: string
+    event_id: string
+    sealed_content: Buffer
+    created_at: Timestamp
+  }
   chunks: Owned & { id: string; revision: number; ordinal: number; page: number; start: number; end: number }
   /** Identifiers as keyed hashes; the random ids say nothing about whom they stand for. */
   subject_identifiers: { tenant_id: string; kind: string; identifier_hmac: Buffer; subject_id: string }

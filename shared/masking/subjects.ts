@@ -70,6 +70,15 @@ export function inFields(fields: Readonly<Record<string, Pick<Field, 'value'>>>)
   return [...found, ...normalise('name', whole).map((value) => ({ kind: 'name' as const, value }))]
 }
 
+/** What a correction replaced counts too: the pages still name that person. */
+export function inReviewedFields(
+  fields: Readonly<Record<string, { field: Pick<Field, 'value'>; read: Pick<Field, 'value'> | null }>>,
+): Identifier[] {
+  const shown = Object.fromEntries(Object.entries(fields).map(([path, { field }]) => [path, field]))
+  const read = Object.fromEntries(Object.entries(fields).flatMap(([path, one]) => (one.read ? [[path, one.read]] : [])))
+  return [...inFields(shown), ...inFields(read)]
+}
+
 /** None where a field is no person's. */
 export function inField(path: string, given: string): Identifier[] {
   const kind = isPerson(path, given) ? 'name' : FIELD_KINDS[lastName(path)]

@@ -36,6 +36,9 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ],
   ['DELETE', '/v1/schemas/:name', 'documents:write'],
   ['GET', '/v1/documents/:id/record', 'records:read'],
+  ['PATCH', '/v1/documents/:id/fields/:name', 'rights:manage', { value: 'x', reason: 'wrong', revision: 1 }],
+  ['POST', '/v1/documents/:id/fields/:name/review', 'rights:manage', { outcome: 'confirmed', revision: 1 }],
+  ['GET', '/v1/documents/:id/fields/:name/history', 'rights:manage'],
   ['GET', '/v1/documents/:id/hold', 'rights:manage'],
   ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],
   ['DELETE', '/v1/documents/:id/hold', 'rights:manage'],
@@ -86,7 +89,7 @@ describe('without a valid key', () => {
     const served = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/\?.*/, '').replace(/:(id|name)/, '{$1}')}`).sort()).toEqual(
+    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/\?.*/, '').replace(/:(id|name)/g, '{$1}')}`).sort()).toEqual(
       served.sort(),
     )
   })

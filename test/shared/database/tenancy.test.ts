@@ -45,6 +45,7 @@ const TABLES = [
   'holds',
   'erasure_requests',
   'erasure_items',
+  'field_reviews',
 ] as const
 
 beforeAll(async () => {
@@ -133,6 +134,7 @@ describe('the role that works across tenants', () => {
     expect(sealed.map((found) => `${found.table}.${found.column}`).sort()).toEqual([
       'documents.sealed_annex',
       'erasure_requests.sealed_extension',
+      'field_reviews.sealed_content',
       'fields.sealed_content',
       'holds.sealed_text',
       'ledger_keys.sealed_seed',
@@ -268,6 +270,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
+  await add(`field_reviews VALUES ($3, $1, $2, 1, 'title', 'confirmed', $3, $3, '\\x00')`, tenantId, document, newId())
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
