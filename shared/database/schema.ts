@@ -4,7 +4,7 @@ import type { ErasureGround, ErasureState, HoldReason, ItemState, RestrictionGro
 import type { ErrorCode } from '../contracts/errors.ts'
 import type { DocumentType, FieldStatus, Page, ReviewOutcome } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
-import type { FoundIn, SubjectRequestKind } from '../contracts/subjects.ts'
+import type { FoundIn, SubjectRequestKind, SubjectRequestState } from '../contracts/subjects.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
 type NullableTimestamp = ColumnType<Date | null, Date | null | undefined, Date | null>
@@ -149,13 +149,20 @@ export interface Tables {
   /** Identifiers as keyed hashes; the random ids say nothing about whom they stand for. */
   subject_identifiers: { tenant_id: string; kind: string; identifier_hmac: Buffer; subject_id: string }
   document_subjects: Owned & { revision: number; subject_id: string; found_in: FoundIn }
+  /** `identifiers`: JSON of HMACs. `named_documents`: what its packages named; ids say nothing once a document is erased. */
   subject_requests: {
     id: string
     tenant_id: string
     kind: SubjectRequestKind
     identifiers: string
-    created_at: Timestamp
+    received_at: Timestamp
     due_at: Timestamp
+    extended_at: NullableTimestamp
+    /** Under a key of the tenant's. */
+    sealed_extension: ColumnType<Buffer | null, undefined, Buffer>
+    state: Generated<SubjectRequestState>
+    answered_at: NullableTimestamp
+    named_documents: Generated<string[]>
   }
   events: {
     seq: Generated<string>

@@ -139,6 +139,7 @@ describe('the role that works across tenants', () => {
       'holds.sealed_text',
       'ledger_keys.sealed_seed',
       'pages.sealed_text',
+      'subject_requests.sealed_extension',
     ])
     const forbidden = [
       ...sealed,
@@ -265,7 +266,7 @@ async function seed(tenantId: string): Promise<void> {
   const subject = newId()
   await add(`subject_identifiers VALUES ($1, 'email', '\\x00', $2)`, tenantId, subject)
   await add(`document_subjects VALUES ($1, $2, 1, $3, 'text')`, tenantId, document, subject)
-  await add(`subject_requests VALUES ($2, $1, 'access', '[]', now(), now())`, tenantId, newId())
+  await add(`subject_requests (id, tenant_id, kind, identifiers, due_at) VALUES ($2, $1, 'access', '[]', now())`, tenantId, newId())
   const request = newId()
   await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
