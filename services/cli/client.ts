@@ -18,6 +18,7 @@ import { Answer, SearchResponse } from '../../shared/contracts/retrieval.ts'
 import { type NewSchema, SchemaHead, SchemaList, SchemaView } from '../../shared/contracts/schemas.ts'
 import type { Connection } from './connection.ts'
 import { createHttp, type Http } from './http.ts'
+import { rightsCalls } from './rights-client.ts'
 
 const UPLOAD_TIMEOUT_MS = 15 * 60_000
 /** A model may take its time over an answer. */
@@ -43,6 +44,7 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
   const http = createHttp(connection, interrupted)
   return {
     interrupted,
+    ...rightsCalls(http),
     /** Streams the file; the Idempotency-Key makes a repetition harmless. */
     upload: (name: string, bytes: Blob, choices: UploadChoices): Promise<UploadAccepted> =>
       http.json(
