@@ -22,6 +22,7 @@ import { RegisterReport } from '../../shared/policy/register-report.ts'
 import type { Connection } from './connection.ts'
 import { createRightsClient } from './erasure-client.ts'
 import { createHttp, type Http } from './http.ts'
+import { subjectCalls } from './subject-client.ts'
 
 const UPLOAD_TIMEOUT_MS = 15 * 60_000
 /** A model may take its time over an answer. */
@@ -52,6 +53,7 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
     interrupted,
     /** Requests for erasure, holds, restrictions and retention. */
     rights: createRightsClient(http),
+    ...subjectCalls(http),
     /** Streams the file; the Idempotency-Key makes a repetition harmless. */
     upload: (name: string, bytes: Blob, choices: UploadChoices): Promise<UploadAccepted> =>
       http.json(

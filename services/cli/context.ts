@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import type { CliConfig } from '../../shared/runtime/config.ts'
 import { type Client, createClient } from './client.ts'
 import { readConnection } from './connection.ts'
@@ -8,6 +8,8 @@ import type { Output } from './output.ts'
 export interface CommandContext {
   config: CliConfig
   output: Output
+  /** For what names people; read by commands that say so alone. */
+  stdin: Readable
   /** For progress, on a terminal or not. */
   stderr: Writable
   /** Aborts with a CliError when the command is to stop. */

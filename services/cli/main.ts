@@ -31,6 +31,7 @@ import { addRecords } from './records-commands.ts'
 import { addRegister } from './register-commands.ts'
 import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
+import { addFields, addSubjectRequests, addSubjects } from './subject-commands.ts'
 
 const PAGE_DOCUMENTS_MAX = 100
 /** After the command has ended nothing should hold the process; what does is given this long. */
@@ -61,7 +62,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 async function run(json: boolean, command: (context: CommandContext) => Promise<ExitCode>): Promise<ExitCode> {
   const output = createOutput(process.stdout, process.stderr, json)
   try {
-    return await command({ config: readCliConfig(), output, stderr: process.stderr, interrupted })
+    return await command({ config: readCliConfig(), output, stdin: process.stdin, stderr: process.stderr, interrupted })
   } catch (thrown) {
     const error: CliError = toCliError(thrown)
     output.note(clean(`${error.message} (${error.code})`))
@@ -143,6 +144,9 @@ function assemble(run: Run): Command {
       run({ json }, (context) => defaults(context, { sensitivity, data_classes: dataClasses })),
     )
   addKeys(program.command('keys').description('API keys'), add, run)
+  addSubjects(program.command('subjects').description('data subjects: where they are named'), add, run)
+  addSubjectRequests(program.command('subject-requests').description('requests of data subjects and their terms'), add, run)
+  addFields(program.command('fields').description('correct fields and review them'), add, run)
   addSchemas(program.command('schemas').description('your own schemas: what is read from documents'), add, run)
   addLedger(program.command('ledger').description('the log of everything that was done: checkpoints and keys'), add, run)
   addProcessors(program.command('processors').description('the register of processors: who may be handed data'), add, run)

@@ -17,6 +17,7 @@ import { addRegisterRoute } from './register/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addRetentionRoutes, type RetentionRouteServices } from './retention/routes.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
+import { addRectificationRoutes, type RectificationServices } from './rights/rectification.ts'
 import { addRestrictionRoutes, type RestrictionServices } from './rights/restrictions.ts'
 import { addSubjectRequestRoutes, type SubjectRequestServices } from './rights/subject-requests.ts'
 import { addSubjectRoutes } from './rights/subjects.ts'
@@ -28,6 +29,7 @@ interface ComplianceServices
     ReplayServices,
     ErasureServices,
     RetentionRouteServices,
+    RectificationServices,
     RestrictionServices,
     ExposureServices,
     SubjectRequestServices,
@@ -57,6 +59,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addReplayRoute(server, services)
   addRegisterRoute(server, services)
   addErasureRoutes(server, services)
+  addRectificationRoutes(server, services)
   addRestrictionRoutes(server, services)
   addRetentionRoutes(server, services)
   addExposureRoutes(server, services)

@@ -3,13 +3,11 @@ import type { DocumentView, ExtractionView, Refusal, StageView } from '../../sha
 import { DocumentType } from '../../shared/contracts/extraction.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
-import { readFields } from '../../shared/database/content.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
 import { readRefusedCalls } from '../../shared/database/events.ts'
-import { findSchema, recordedSchema } from '../../shared/database/extraction-schemas.ts'
+import { readReviewedFields, shownFields } from '../../shared/database/field-reviews.ts'
+import { schemaOfRevision, shownRevision } from '../../shared/database/revision-schema.ts'
 import { assemble } from '../../shared/inference/extraction/assemble.ts'
-import { compileSchema, type ExtractionSchema } from '../../shared/inference/extraction/schema.ts'
-import { schemaFor } from '../../shared/inference/extraction/shipped.ts'
 import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
 /** A document as lists show it: nothing that was sealed. */
@@ -36,8 +34,8 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   const place = { tenant_id: row.tenant_id, document_id: row.id }
   const current = await readPagesHead(tx, row.id, row.revision)
   const stages = await readStages(tx, row.id, row.revision)
-  const shown = current.length > 0 || row.live_revision === null ? row.revision : row.live_revision
-  const fields = await readFields(tx, { ...place, revision: shown }, keys)
+  const shown = await shownRevision(tx, row)
+  const fields = shownFields(await readReviewedFields(tx, { ...place, revision: shown }, keys))
   const { file_name, metadata } = openAnnex(keys, row)
   return {
     ...documentHead(row),
@@ -67,14 +65,8 @@ async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields
     .executeTakeFirstOrThrow()
   const { data: type } = DocumentType.safeParse(row.type)
   if (pages_read === null || !type) return null
-  const schema = await readBy(tx, row.id, revision, type)
+  const schema = await schemaOfRevision(tx, row.id, revision, type)
   return { schema: { name: schema.name, version: schema.version }, ...assemble(fields, schema), pages_read }
-}
-
-async function readBy(tx: Tx, documentId: string, revision: number, type: DocumentType): Promise<ExtractionSchema> {
-  const own = await recordedSchema(tx, { document_id: documentId, revision })
-  const stored = own && (await findSchema(tx, { ...own, document_type: type }))
-  return stored ? compileSchema(stored) : schemaFor(type)
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

@@ -5,6 +5,7 @@ import { locateInText } from '../../shared/inference/evidence.ts'
 import type { CallSubject, ModelGateway, ProviderIdentity } from '../../shared/inference/gateway.ts'
 import type { ClaimedCitation } from '../../shared/inference/provider.ts'
 import { estimateTokens } from '../../shared/inference/token-estimate.ts'
+import { citeCorrected, correctAnswer, draftFrom } from './corrections.ts'
 import { type Candidate, findPassages, keysUnlessErased, questionSubject, type SearchServices } from './search.ts'
 
 /** Passages that a provider sees for one question. */
@@ -47,27 +48,22 @@ async function answerOnce(services: AnswerServices, tenantId: string, request: A
       step: 'answer',
       subjects: [questionSubject(question), ...passages.map(subjectOf)],
       prompt_keys: await promptKeys(services, tenantId, passages),
-      tokens: estimateTokens([question, ...passages.map((passage) => passage.text)]),
+      tokens: estimateTokens([question, ...draftFrom(passages).map((passage) => passage.text)]),
       language: detectLanguage(question),
       signal,
     },
-    (chosen, callSignal) =>
-      chosen.answer(
-        question,
-        passages.map((passage, ref) => ({ ref, text: passage.text })),
-        callSignal,
-      ),
+    (chosen, callSignal) => chosen.answer(question, draftFrom(passages), callSignal),
   )
   const citations = draft.citations.flatMap((claim) => verify(claim, passages))
   if (draft.answer === null || citations.length === 0) return abstain(question, provider)
-  return { question, answer: draft.answer, abstained: false, citations, generated_by: describe(provider) }
+  return { question, ...correctAnswer(draft.answer, citations, passages), abstained: false, citations, generated_by: describe(provider) }
 }
 
 /** The passage is a piece of the page: where the quote stands in it tells where it stands on the page. */
 function verify(claim: ClaimedCitation, passages: readonly Candidate[]): Citation[] {
   const passage = passages[claim.ref]
   const found = passage && locateInText(passage.text, claim.quote)
-  if (!found) return []
+  if (!found) return citeCorrected(claim, passages)
   return [
     {
       document_id: passage.document_id,
@@ -81,7 +77,7 @@ function verify(claim: ClaimedCitation, passages: readonly Candidate[]): Citatio
 }
 
 function abstain(question: string, provider: ProviderIdentity | undefined): Answer {
-  return { question, answer: null, abstained: true, citations: [], generated_by: describe(provider) }
+  return { question, answer: null, abstained: true, citations: [], corrections: [], generated_by: describe(provider) }
 }
 
 function describe(provider: ProviderIdentity | undefined): Answer['generated_by'] {

@@ -20,7 +20,7 @@ export function addRetrieval(server: HttpServer, services: AnswerServices): void
     async ({ identity, body }, reply) => {
       const hits = await findPassages(services, { tenantId: identity.tenantId, ...body, step: 'search', signal: callerSignal(reply) })
       return {
-        hits: hits.map(({ document_id, revision, page, start, end, text, score }) => ({
+        hits: hits.map(({ document_id, revision, page, start, end, text, score, corrections }) => ({
           document_id,
           revision,
           page,
@@ -28,6 +28,7 @@ export function addRetrieval(server: HttpServer, services: AnswerServices): void
           end,
           text,
           score,
+          corrections,
         })),
       }
     },

@@ -1,10 +1,12 @@
 import type { DocumentKeys, Vault } from '../../shared/blobs/vault.ts'
 import type { DataClass, Sensitivity } from '../../shared/contracts/document.ts'
 import { AppError } from '../../shared/contracts/errors.ts'
+import type { Correction } from '../../shared/contracts/rectification.ts'
 import type { SearchHit, SearchRequest } from '../../shared/contracts/retrieval.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { readPages } from '../../shared/database/content.ts'
 import { appendEvent } from '../../shared/database/events.ts'
+import { listCorrected, readCorrections } from '../../shared/database/field-reviews.ts'
 import type { Tenants } from '../../shared/database/tenants.ts'
 import { detectLanguage } from '../../shared/inference/builtin/language.ts'
 import { findSensitive } from '../../shared/inference/builtin/sensitive.ts'
@@ -13,6 +15,7 @@ import type { CallSubject } from '../../shared/inference/gateway.ts'
 import { raise } from '../../shared/policy/raise.ts'
 import type { SearchStore, SearchStoreHit } from '../../shared/search/port.ts'
 import { tokenHasher, tokenize } from '../../shared/search/tokens.ts'
+import { concerning } from './corrections.ts'
 
 /** Candidates asked of the store for each hit wanted: some belong to revisions that are no longer live. */
 const CANDIDATES_PER_HIT = 3
@@ -127,32 +130,44 @@ async function readLive(
     )
     .execute()
   const live = new Map(rows.map((row) => [row.id, row]))
-  const readText = await createTextReader(services, tx, tenantId)
+  const read = await createReader(services, tx, tenantId, await listCorrected(tx, [...new Set(rows.map((row) => row.document_id))]))
   const hits: Candidate[] = []
   for (const { id, score } of candidates) {
     const row = live.get(id)
-    if (!row || hits.length === limit) continue
-    const text = await readText(row)
-    if (text !== null) hits.push({ ...row, text, score })
+    // A piece may be found twice, by itself and by a correction of it.
+    if (!row || hits.length === limit || hits.some((hit) => samePiece(hit, row))) continue
+    const found = await read(row)
+    if (found !== null) hits.push({ ...row, ...found, score })
   }
   return hits
 }
 
-/** Reads pieces of pages, each document's key once; null when an erasure got in between. */
-async function createTextReader({ vault, tenants }: SearchServices, tx: Tx, tenantId: string) {
+type Piece = Pick<Candidate, 'document_id' | 'revision' | 'page' | 'start' | 'end'>
+
+function samePiece(one: Piece, other: Piece): boolean {
+  return one.document_id === other.document_id && one.page === other.page && one.start === other.start && one.end === other.end
+}
+
+/** Reads pieces of pages with what was corrected in them, each document's key once; null when an erasure got in between. */
+async function createReader({ vault, tenants }: SearchServices, tx: Tx, tenantId: string, corrected: ReadonlySet<string>) {
   const tenantKey = (await tenants.keys(tenantId)).documents
   const keysOf = new Map<string, DocumentKeys | null>()
   const textOf = new Map<string, string>()
-  return async (at: { document_id: string; revision: number; page: number; start: number; end: number }): Promise<string | null> => {
+  const correctionsOf = new Map<string, Correction[]>()
+  return async (at: Piece): Promise<Pick<SearchHit, 'text' | 'corrections'> | null> => {
     if (!keysOf.has(at.document_id)) keysOf.set(at.document_id, await keysUnlessErased(vault, tenantKey, tenantId, at.document_id))
     const keys = keysOf.get(at.document_id)
     if (!keys) return null
     const place = `${at.document_id}/${at.page}`
+    const key = { tenant_id: tenantId, document_id: at.document_id, revision: at.revision }
     if (!textOf.has(place)) {
-      const [page] = await readPages(tx, { tenant_id: tenantId, document_id: at.document_id, revision: at.revision }, keys, [at.page])
+      const [page] = await readPages(tx, key, keys, [at.page])
       textOf.set(place, page?.text ?? '')
     }
-    return textOf.get(place)?.slice(at.start, at.end) ?? null
+    if (corrected.has(at.document_id) && !correctionsOf.has(at.document_id))
+      correctionsOf.set(at.document_id, await readCorrections(tx, key, keys))
+    const text = textOf.get(place)?.slice(at.start, at.end) ?? ''
+    return { text, corrections: concerning(correctionsOf.get(at.document_id) ?? [], at) }
   }
 }
 

@@ -52,17 +52,44 @@ export const FieldCheck = z.enum([
 ])
 export type FieldCheck = z.infer<typeof FieldCheck>
 
+/** What a person made of a field. */
+export const ReviewOutcome = z.enum(['corrected', 'confirmed', 'rejected'])
+export type ReviewOutcome = z.infer<typeof ReviewOutcome>
+
+/**
+ * The last of them. `reviewed_by` is an API key. `outdated`: the document reads otherwise since, in a later revision; a correction holds all the same, and
+ * somebody should look again.
+ */
+export const FieldReview = z.strictObject({
+  review_id: z.uuid(),
+  outcome: ReviewOutcome,
+  reviewed_at: z.iso.datetime(),
+  reviewed_by: z.uuid(),
+  outdated: z.boolean(),
+})
+export type FieldReview = z.infer<typeof FieldReview>
+
+/** What reading alone can say of a field. */
+export const FieldStatus = z.enum(['verified', 'unverified', 'conflicting'])
+export type FieldStatus = z.infer<typeof FieldStatus>
+
 /**
  * `verified`: the quote stands in the page and every check on the value passed. `unverified`: no quote was found, or a check had no answer.
- * `conflicting`: a checksum fails, two places disagree, or sums or the order of days do not fit together.
+ * `conflicting`: a checksum fails, two places disagree, or sums or the order of days do not fit together. `corrected`: a person says so (Art. 16), and
+ * no place of the document has to: it has no evidence.
  */
 export const Field = z.strictObject({
   value: z.string(),
-  status: z.enum(['verified', 'unverified', 'conflicting']),
+  status: FieldStatus.or(z.literal('corrected')),
   evidence: z.array(Evidence),
   checks: z.array(FieldCheck).default([]),
+  review: FieldReview.optional(),
 })
 export type Field = z.infer<typeof Field>
+
+/** As it was read, before anybody looked at it. */
+export const ReadField = Field.omit({ review: true }).extend({ status: FieldStatus })
+export type ReadField = z.infer<typeof ReadField>
 
 /** Names of a schema's properties, and the ordinals of lists' items from 0: `lines.0.description`. */
 export const FieldPath = z

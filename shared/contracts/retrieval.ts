@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Correction } from './rectification.ts'
 
 /** A piece of one page: `start` and `end` are offsets into the page's text. `id` is the point's id in the search store. */
 export const Chunk = z.strictObject({
@@ -17,6 +18,7 @@ export const SearchRequest = z.strictObject({
 })
 export type SearchRequest = z.infer<typeof SearchRequest>
 
+/** `corrections`: fields that a person corrected, where this text still says otherwise or the document says nothing of them. */
 export const SearchHit = z.strictObject({
   document_id: z.uuid(),
   revision: z.int(),
@@ -25,6 +27,7 @@ export const SearchHit = z.strictObject({
   end: z.int(),
   text: z.string(),
   score: z.number(),
+  corrections: z.array(Correction),
 })
 export type SearchHit = z.infer<typeof SearchHit>
 
@@ -47,12 +50,16 @@ export const Citation = z.strictObject({
 })
 export type Citation = z.infer<typeof Citation>
 
-/** `answer` is null where the documents do not support one (`abstained`). `generated_by` names what wrote it, for AI Act Art. 50(2). */
+/**
+ * `answer` is null where the documents do not support one (`abstained`). `corrections`: what a person corrected of what is cited; the answer says it. `generated_by` names what wrote
+ * it, for AI Act Art. 50(2).
+ */
 export const Answer = z.strictObject({
   question: z.string(),
   answer: z.string().nullable(),
   abstained: z.boolean(),
   citations: z.array(Citation),
+  corrections: z.array(Correction),
   generated_by: z.strictObject({ processor: z.string(), model: z.string(), language_model: z.boolean(), notice: z.string() }),
 })
 export type Answer = z.infer<typeof Answer>

@@ -8,7 +8,8 @@ export type IdentifierKind = z.infer<typeof IdentifierKind>
 export const FoundIn = z.enum(['text', 'field', 'metadata'])
 export type FoundIn = z.infer<typeof FoundIn>
 
-export const SubjectRequestKind = z.enum(['access'])
+/** Art. 15, 20, 16, 18, 21. Packages are for the first two; what the others ask for has routes of its own, and here its term. */
+export const SubjectRequestKind = z.enum(['access', 'portability', 'rectification', 'restriction', 'objection'])
 export type SubjectRequestKind = z.infer<typeof SubjectRequestKind>
 
 const identifier = z.string().trim().min(3).max(320).optional()
@@ -46,13 +47,31 @@ export const SubjectMatches = z.strictObject({
 })
 export type SubjectMatches = z.infer<typeof SubjectMatches>
 
-export const NewSubjectRequest = z.strictObject({ kind: SubjectRequestKind, identifiers: SubjectIdentifiers })
+/** `received_at`: when the person's request arrived, if not now; the month of Art. 12(3) runs from then. */
+export const NewSubjectRequest = z.strictObject({
+  kind: SubjectRequestKind,
+  identifiers: SubjectIdentifiers,
+  received_at: z.iso.datetime().optional(),
+})
+export type NewSubjectRequest = z.infer<typeof NewSubjectRequest>
 
+export const SubjectRequestState = z.enum(['open', 'answered'])
+export type SubjectRequestState = z.infer<typeof SubjectRequestState>
+
+/** `identified_by`: by which kinds of identifier; what they are is kept as keyed hashes alone. */
 export const SubjectRequestView = z.strictObject({
   request_id: z.uuid(),
   kind: SubjectRequestKind,
   identified_by: z.array(IdentifierKind),
-  created_at: z.iso.datetime(),
+  received_at: z.iso.datetime(),
   due_at: z.iso.datetime(),
+  extended_at: z.iso.datetime().nullable(),
+  state: SubjectRequestState,
+  answered_at: z.iso.datetime().nullable(),
 })
 export type SubjectRequestView = z.infer<typeof SubjectRequestView>
+export const SubjectRequestList = z.strictObject({ requests: z.array(SubjectRequestView), next_cursor: z.uuid().nullable() })
+export type SubjectRequestList = z.infer<typeof SubjectRequestList>
+
+export const PackageFormat = z.enum(['json', 'csv'])
+export type PackageFormat = z.infer<typeof PackageFormat>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { seal, unseal } from '../blobs/keys.ts'
 import type { DocumentKeys } from '../blobs/vault.ts'
-import { Evidence, type Field, FieldCheck, FieldPath, Page } from '../contracts/extraction.ts'
+import { Evidence, FieldCheck, FieldPath, Page, type ReadField } from '../contracts/extraction.ts'
 import type { Chunk } from '../contracts/retrieval.ts'
 import type { Tx } from './connection.ts'
 import { deleteSubjects } from './subjects.ts'
@@ -60,7 +60,12 @@ export async function countCharacters(tx: Tx, key: RevisionKey): Promise<number>
 }
 
 /** Replaces the fields of a revision; values and quotes are sealed, the names and states are not. */
-export async function replaceFields(tx: Tx, key: RevisionKey, keys: DocumentKeys, fields: Readonly<Record<string, Field>>): Promise<void> {
+export async function replaceFields(
+  tx: Tx,
+  key: RevisionKey,
+  keys: DocumentKeys,
+  fields: Readonly<Record<string, ReadField>>,
+): Promise<void> {
   await tx.deleteFrom('fields').where('document_id', '=', key.document_id).where('revision', '=', key.revision).execute()
   const rows = Object.entries(fields).map(([name, field]) => ({
     ...key,
@@ -76,7 +81,8 @@ export async function replaceFields(tx: Tx, key: RevisionKey, keys: DocumentKeys
   for (const part of inParts(rows)) await tx.insertInto('fields').values(part).execute()
 }
 
-export async function readFields(tx: Tx, key: RevisionKey, keys: DocumentKeys): Promise<Record<string, Field>> {
+/** As they were read; `readReviewedFields` has what people made of them. */
+export async function readFields(tx: Tx, key: RevisionKey, keys: DocumentKeys): Promise<Record<string, ReadField>> {
   const rows = await tx
     .selectFrom('fields')
     .selectAll()
@@ -99,20 +105,22 @@ export async function replaceChunks(tx: Tx, key: RevisionKey, chunks: readonly C
   for (const part of inParts(chunks.map((chunk) => ({ ...key, ...chunk })))) await tx.insertInto('chunks').values(part).execute()
 }
 
-/** Removes pages, fields, chunks and named subjects of every revision, or only of those before `beforeRevision`. */
+/** Removes pages, fields, chunks, reviews and named subjects of every revision, or only of those before `beforeRevision`, and then no review. */
 export async function deleteContent(tx: Tx, documentId: string, beforeRevision?: number): Promise<void> {
   for (const table of ['pages', 'fields', 'chunks'] as const) {
     let query = tx.deleteFrom(table).where('document_id', '=', documentId)
     if (beforeRevision !== undefined) query = query.where('revision', '<', beforeRevision)
     await query.execute()
   }
+  // What people said of the document holds over its revisions, and ends with it.
+  if (beforeRevision === undefined) await tx.deleteFrom('field_reviews').where('document_id', '=', documentId).execute()
   await deleteSubjects(tx, documentId, beforeRevision)
 }
 
 /** Rows of content that a document has: the probe after an erasure. */
 export async function countContent(tx: Tx, documentId: string): Promise<number> {
   let rows = 0
-  for (const table of ['pages', 'fields', 'chunks', 'document_subjects'] as const) {
+  for (const table of ['pages', 'fields', 'field_reviews', 'chunks', 'document_subjects'] as const) {
     const counted = await tx
       .selectFrom(table)
       .select((row) => row.fn.countAll<string>().as('rows'))

@@ -8,6 +8,7 @@ import { buryDocument, readRow } from './documents.ts'
 import { appendEvent, describeDocument } from './events.ts'
 import { activeHold, type Hold, restrictDocument } from './restrictions.ts'
 import type { Tables } from './schema.ts'
+import { monthsAfter } from './terms.ts'
 
 type DocumentRow = Selectable<Tables['documents']>
 export type ErasureRow = Selectable<Tables['erasure_requests']>
@@ -255,9 +256,4 @@ function aboutRequest(id: string, retentionRule: string | undefined) {
 
 function retentionOf(rule: string | null) {
   return rule === null ? null : { rule, erase_after: null, hold: false }
-}
-
-/** Calendar months of UTC, whatever the session's time zone: a request of 31 January is due on the last day of February. */
-function monthsAfter(time: ReturnType<typeof sql<Date>>, months: number) {
-  return sql<Date>`((${time} AT TIME ZONE 'UTC') + ${months} * interval '1 month') AT TIME ZONE 'UTC'`
 }

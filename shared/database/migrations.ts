@@ -12,6 +12,7 @@ import { SUBJECTS } from './migrations/0010-subjects.ts'
 import { RECORDS } from './migrations/0012-records.ts'
 import { REGISTER } from './migrations/0013-register.ts'
 import { RETENTION } from './migrations/0014-retention.ts'
+import { RECTIFICATION } from './migrations/0015-rectification.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -79,4 +80,5 @@ const MIGRATIONS = [
   RECORDS,
   REGISTER,
   RETENTION,
+  RECTIFICATION,
 ] as const

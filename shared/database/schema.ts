@@ -2,10 +2,10 @@ import type { ColumnType, Generated } from 'kysely'
 import type { DataClass, DocumentStatus, MediaType, Sensitivity, StageView } from '../contracts/document.ts'
 import type { ErasureGround, ErasureState, HoldReason, ItemState, RestrictionGround } from '../contracts/erasure.ts'
 import type { ErrorCode } from '../contracts/errors.ts'
-import type { DocumentType, Field, Page } from '../contracts/extraction.ts'
+import type { DocumentType, FieldStatus, Page, ReviewOutcome } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
 import type { Outcome } from '../contracts/records.ts'
-import type { FoundIn, SubjectRequestKind } from '../contracts/subjects.ts'
+import type { FoundIn, SubjectRequestKind, SubjectRequestState } from '../contracts/subjects.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
 type NullableTimestamp = ColumnType<Date | null, Date | null | undefined, Date | null>
@@ -158,18 +158,36 @@ export interface Tables {
     reason: Page['reason']
     sealed_text: Buffer
   }
-  fields: Owned & { revision: number; name: string; status: Field['status']; sealed_content: Buffer }
+  fields: Owned & { revision: number; name: string; status: FieldStatus; sealed_content: Buffer }
+  /** `sealed_content` is under the document's key. `reviewed_by`: an API key. */
+  field_reviews: Owned & {
+    id: string
+    revision: number
+    name: string
+    outcome: ReviewOutcome
+    reviewed_by: string
+    event_id: string
+    sealed_content: Buffer
+    created_at: Timestamp
+  }
   chunks: Owned & { id: string; revision: number; ordinal: number; page: number; start: number; end: number }
   /** Identifiers as keyed hashes; the random ids say nothing about whom they stand for. */
   subject_identifiers: { tenant_id: string; kind: string; identifier_hmac: Buffer; subject_id: string }
   document_subjects: Owned & { revision: number; subject_id: string; found_in: FoundIn }
+  /** `identifiers`: JSON of HMACs. `named_documents`: what its packages named; ids say nothing once a document is erased. */
   subject_requests: {
     id: string
     tenant_id: string
     kind: SubjectRequestKind
     identifiers: string
-    created_at: Timestamp
+    received_at: Timestamp
     due_at: Timestamp
+    extended_at: NullableTimestamp
+    /** Under a key of the tenant's. */
+    sealed_extension: ColumnType<Buffer | null, undefined, Buffer>
+    state: Generated<SubjectRequestState>
+    answered_at: NullableTimestamp
+    named_documents: Generated<string[]>
   }
   events: {
     seq: Generated<string>

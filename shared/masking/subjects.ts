@@ -5,6 +5,7 @@ import type { IdentifierKind } from '../contracts/subjects.ts'
 import { detectLanguage } from '../inference/builtin/language.ts'
 import { countriesOf } from './countries.ts'
 import { findPersonalData } from './find.ts'
+import { findNamedPersons } from './named-persons.ts'
 import { type Identifier, normalise } from './subject-identifiers.ts'
 
 /** What the finders call it → what a person is found by. */
@@ -36,10 +37,21 @@ interface FoundIdentifier extends Identifier {
   end: number
 }
 
-/** Identifiers of people (and of organisations: their form does not tell) in a text. Names need a field: no rule knows them by their form. */
+/** Identifiers of people (and of organisations: their form does not tell) in a text. Names where something announces them: no rule knows them by their form. */
 export function findInText(text: string): FoundIdentifier[] {
   const language = detectLanguage(text)
   const countries = countriesOf(language, null)
+  return [...findNames(text), ...findByForm(text, language, countries)]
+}
+
+function findNames(text: string): FoundIdentifier[] {
+  return findNamedPersons(text).flatMap(({ start, end }) => {
+    const name = text.slice(start, end)
+    return LEGAL_FORM.test(name) ? [] : normalise('name', name).map((value) => ({ kind: 'name' as const, value, start, end }))
+  })
+}
+
+function findByForm(text: string, language: string | null, countries: readonly string[]): FoundIdentifier[] {
   return findPersonalData(text, { kinds: MASK_KINDS, language }).flatMap(({ kind, start, end }) => {
     const as = KINDS[kind as keyof typeof KINDS]
     return normalise(as, text.slice(start, end), countries).map((value) => ({ kind: as, value, start, end }))
@@ -68,6 +80,15 @@ export function inFields(fields: Readonly<Record<string, Pick<Field, 'value'>>>)
   const found = Object.entries(fields).flatMap(([path, { value }]) => inField(path, value))
   const whole = [fields.given_names?.value, fields.surname?.value].filter((part) => part !== undefined).join(' ')
   return [...found, ...normalise('name', whole).map((value) => ({ kind: 'name' as const, value }))]
+}
+
+/** What a correction replaced counts too: the pages still name that person. */
+export function inReviewedFields(
+  fields: Readonly<Record<string, { field: Pick<Field, 'value'>; read: Pick<Field, 'value'> | null }>>,
+): Identifier[] {
+  const shown = Object.fromEntries(Object.entries(fields).map(([path, { field }]) => [path, field]))
+  const read = Object.fromEntries(Object.entries(fields).flatMap(([path, one]) => (one.read ? [[path, one.read]] : [])))
+  return [...inFields(shown), ...inFields(read)]
 }
 
 /** None where a field is no person's. */

@@ -41,6 +41,9 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/record-accesses/:id', 'rights:manage'],
   ['GET', '/v1/register', 'records:read'],
   ['GET', '/v1/holds', 'rights:manage'],
+  ['PATCH', '/v1/documents/:id/fields/:name', 'rights:manage', { value: 'x', reason: 'wrong', revision: 1 }],
+  ['POST', '/v1/documents/:id/fields/:name/review', 'rights:manage', { outcome: 'confirmed', revision: 1 }],
+  ['GET', '/v1/documents/:id/fields/:name/history', 'rights:manage'],
   ['GET', '/v1/documents/:id/hold', 'rights:manage'],
   ['PUT', '/v1/documents/:id/hold', 'rights:manage', { reason: '17-3-e' }],
   ['DELETE', '/v1/documents/:id/hold', 'rights:manage'],
@@ -62,7 +65,10 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['GET', '/v1/exposure/draft?processor=builtin&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z', 'records:read'],
   ['POST', '/v1/subjects/find', 'rights:manage', { email: 'nobody@example.org' }],
   ['POST', '/v1/subject-requests', 'rights:manage', { kind: 'access', identifiers: { email: 'nobody@example.org' } }],
+  ['GET', '/v1/subject-requests', 'rights:manage'],
   ['GET', '/v1/subject-requests/:id', 'rights:manage'],
+  ['POST', '/v1/subject-requests/:id/extend', 'rights:manage', { reason: 'many' }],
+  ['POST', '/v1/subject-requests/:id/answer', 'rights:manage'],
   ['GET', '/v1/subject-requests/:id/package', 'rights:manage'],
   ['GET', '/v1/ledger/checkpoint', 'records:read'],
   ['GET', '/v1/ledger/key', 'records:read'],
@@ -93,7 +99,7 @@ describe('without a valid key', () => {
     const served = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
-    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/\?.*/, '').replace(/:(id|name)/, '{$1}')}`).sort()).toEqual(
+    expect(ROUTES.map(([method, path]) => `${method} ${path.replace(/\?.*/, '').replace(/:(id|name)/g, '{$1}')}`).sort()).toEqual(
       served.sort(),
     )
   })

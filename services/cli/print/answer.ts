@@ -12,6 +12,10 @@ export function printAnswer(output: Output, answer: Answer, nameOf: (documentId:
     const check = citation.verified ? paint('green', 'verified') : paint('red', 'NOT FOUND THERE')
     output.line(`    ${paint('cyan', where)}  ${quoted(citation.quote)}  ${check}`)
   }
+  for (const { document_id, field, value, corrected_at } of answer.corrections)
+    output.line(
+      `    ${paint('yellow', 'corrected')}  ${clean(nameOf(document_id))}, ${field}: ${clean(value)} (${corrected_at.slice(0, 10)})`,
+    )
   output.line()
 }
 

@@ -1,68 +1,72 @@
-import type { DocumentKeys } from '../../../shared/blobs/vault.ts'
-import type { Field, Page } from '../../../shared/contracts/extraction.ts'
-import { MaskKind } from '../../../shared/contracts/masking.ts'
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
-import type { Tx } from '../../../shared/database/connection.ts'
-import { readFields, readPages } from '../../../shared/database/content.ts'
-import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
-import { readRecord } from '../../../shared/database/events.ts'
-import { type FoundSubjects, hashIdentifiers } from '../../../shared/database/subjects.ts'
-import { findPersonalData } from '../../../shared/masking/find.ts'
-import { findInText, inField, inMetadata, isPerson } from '../../../shared/masking/subjects.ts'
+import type { Hold } from '../../../shared/database/restrictions.ts'
 import type { ProcessorRegister } from '../../../shared/policy/register.ts'
+import { last, type OwnData } from './own-data.ts'
 
-/** Shown on either side of an identifier, up to the line's end. UTF-16 code units. */
-const PASSAGE_CHARACTERS = 200
-const RULE_KINDS = MaskKind.options.filter((kind) => kind !== 'name')
+/** Art. 15(1)(d): where no rule says until when, by what that is decided. */
+const RETENTION_CRITERIA =
+  'No rule ends it by a day: it is kept as long as its purpose needs it, and erased by hand or on request (Art. 17).'
 
-export interface Asked {
-  subjectKey: Buffer
-  /** Hex of the HMACs of the person's identifiers. */
-  hashes: ReadonlySet<string>
-  register: ProcessorRegister
-}
+/** What goes for every document (Art. 15(1)(e), (f), (h)). */
+export const ACCESS_STATEMENTS = {
+  rights: ['rectification (Art. 16)', 'erasure (Art. 17)', 'restriction of processing (Art. 18)', 'objection (Art. 21)'],
+  complaint:
+    'You may lodge a complaint with a supervisory authority, in particular where you live, work or see the infringement (Art. 77).',
+  automated_decisions:
+    'The software classifies documents, reads fields from them and finds passages; it takes no decision about persons and makes no profile of them (Art. 22). What it was used for in each document is under `logic`. Whether the controller decides by machine alone with what it read, the controller has to say.',
+} as const
 
-/** What one document holds of a person (Art. 15(1), (3)), with what was found of other people masked (Art. 15(4)). */
-export async function describeForSubject(
-  tx: Tx,
-  { row, keys, found }: { row: DocumentRow; keys: DocumentKeys; found: FoundSubjects['documents'][number] },
-  asked: Asked,
+/** What one document holds of a person, line by line of Art. 15(1) and (2). */
+export function describeForSubject(
+  { row, events, metadata, fields, passages, mask }: OwnData,
+  hold: Hold | null,
+  register: ProcessorRegister,
 ) {
-  const place = { tenant_id: row.tenant_id, document_id: row.id, revision: found.revision }
-  const pages = await readPages(tx, place, keys)
-  const fields = await readFields(tx, place, keys)
-  const events = await readRecord(tx, row.id)
-  const mask = maskOthers(asked, fields)
-  const passages = pages.flatMap((page) => passagesOf(page, asked).map((span) => ({ page: page.number, ...span })))
-  const isAbout = found.matches.some(({ found_in }) => found_in !== 'text')
-  const concerned = Object.entries(fields).filter(([, { evidence }]) => isAbout || evidence.some((at) => passages.some(overlaps(at))))
-  const metadata = Object.entries(openAnnex(keys, row).metadata).filter(([key, value]) => isOwn(asked, inMetadata({ [key]: value })))
+  const retention = last(events.map((event) => event.retention))
   return {
     document_id: row.id,
     type: row.type,
     received_at: row.created_at.toISOString(),
-    source: 'uploaded to the controller’s system',
+    // (a)
     purpose: row.purpose,
+    activity: last(events.map(({ activity_ref }) => activity_ref)),
     legal_basis: last(events.map(({ legal_basis }) => legal_basis)),
+    art9_basis: last(events.map(({ art9_basis }) => art9_basis)),
+    // (b)
     sensitivity: row.sensitivity,
     data_classes: row.data_classes,
     data_categories: [...new Set(events.flatMap((event) => event.data_categories))],
-    retention: last(events.map(({ retention }) => retention)),
-    provided: Object.fromEntries(metadata),
-    fields: concerned.map(([name, { value, status, evidence }]) => ({
+    // (c), and (2)
+    recipients: recipientsOf(events, register),
+    // (d)
+    retention: retention
+      ? { rule: retention.rule, erase_after: retention.erase_after, criteria: null }
+      : { rule: null, erase_after: null, criteria: RETENTION_CRITERIA },
+    hold: hold && { reason: hold.reason, until: hold.until?.toISOString() ?? null },
+    restricted: row.restricted_at && { since: row.restricted_at.toISOString(), ground: row.restriction_ground },
+    // (g)
+    source: 'Uploaded to the controller’s system; who had supplied it before, the controller has to say where it was not you.',
+    // (3)
+    provided: metadata,
+    fields: fields.map(([name, { field, read }]) => ({
       name,
-      value: mask(value),
-      status,
-      provenance: 'derived',
-      evidence: evidence.map(({ page, quote }) => ({ page, quote: mask(quote) })),
+      value: mask(field.value),
+      status: field.status,
+      provenance: field.status === 'corrected' ? 'corrected by a person' : 'derived',
+      corrected_from: field.status === 'corrected' && read !== null ? mask(read.value) : null,
+      reviewed_at: field.review?.reviewed_at ?? null,
+      evidence: field.evidence.map(({ page, quote }) => ({ page, quote: mask(quote) })),
     })),
-    passages: passages.map(({ page, start, end }) => ({ page, text: mask(textOf(pages, page).slice(start, end)) })),
-    recipients: recipientsOf(events, asked.register),
+    passages,
+    // (h)
     logic: logicOf(events),
   }
 }
 
-/** Those who were in fact sent something, not those who might have been (CJEU C-154/21); where the outcome is unknown it may have arrived. */
+/**
+ * Those who were in fact sent something, not those who might have been (CJEU C-154/21); where the outcome is unknown it may have arrived. What the event
+ * does not say of a transfer or of retention is what the register says today.
+ */
 function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorRegister) {
   const sent = events.filter(({ recipient, phase }) => recipient !== null && (phase === 'completed' || phase === 'outcome_unknown'))
   const groups = Map.groupBy(sent, ({ recipient }) => `${recipient?.processor} ${recipient?.endpoint} ${recipient?.region}`)
@@ -70,19 +74,23 @@ function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorReg
     const [first] = calls
     if (!first?.recipient) return []
     const { processor, endpoint, region } = first.recipient
-    const entity = register.processors.find(({ key }) => key === processor)?.legal_entity
+    const known = register.processors.find(({ key }) => key === processor)
     return [
       {
         processor,
-        legal_entity: entity?.entity ?? null,
-        country: entity?.country ?? null,
+        legal_entity: known?.legal_entity.entity ?? null,
+        country: known?.legal_entity.country ?? null,
         endpoint,
         region,
         calls: calls.length,
         from: first.time,
         to: calls.at(-1)?.time ?? first.time,
         transfer: last(calls.map(({ transfer }) => transfer)),
+        transfer_safeguard: known?.transfer.mechanism ?? 'unknown',
         provider_retention: last(calls.map(({ provider_retention }) => provider_retention)),
+        provider_retention_days: known?.retention.days ?? null,
+        subprocessors: (known?.subprocessors.list ?? []).map(({ entity, country }) => ({ entity, country })),
+        subprocessors_known: known?.subprocessors.read ?? false,
       },
     ]
   })
@@ -95,60 +103,4 @@ function logicOf(events: readonly ProcessingEvent[]) {
       : [],
   )
   return [...new Map(used.map((one) => [JSON.stringify(one), one])).values()]
-}
-
-interface Span {
-  start: number
-  end: number
-}
-
-/** Around each of the person's identifiers, within its line or the ones beside it; those that meet are one. */
-function passagesOf({ text }: Page, asked: Asked): Span[] {
-  const spans: Span[] = []
-  for (const found of findInText(text).sort((a, b) => a.start - b.start)) {
-    if (!isOwn(asked, [found])) continue
-    const before = text.slice(Math.max(0, found.start - PASSAGE_CHARACTERS), found.start)
-    const after = text.slice(found.end, found.end + PASSAGE_CHARACTERS)
-    const start = found.start - before.length + before.lastIndexOf('\n') + 1
-    const end = found.end + (after.includes('\n') ? after.indexOf('\n') : after.length)
-    const previous = spans.at(-1)
-    if (previous && start <= previous.end) previous.end = Math.max(previous.end, end)
-    else spans.push({ start, end })
-  }
-  return spans
-}
-
-/** Everything that rules find of people, and the persons that fields name, but for the person's own. */
-function maskOthers(asked: Asked, fields: Readonly<Record<string, Field>>): (text: string) => string {
-  const names = Object.entries(fields)
-    .filter(([path, { value }]) => isPerson(path, value) && !isOwn(asked, inField(path, value)))
-    .map(([, { value }]) => value)
-    .sort((a, b) => b.length - a.length)
-  return (text) => {
-    const own = findInText(text).filter((found) => isOwn(asked, [found]))
-    let masked = ''
-    let at = 0
-    for (const { kind, start, end } of findPersonalData(text, { kinds: RULE_KINDS, language: null })) {
-      if (own.some((span) => span.start < end && start < span.end)) continue
-      masked += `${text.slice(at, start)}[${kind.toUpperCase()}]`
-      at = end
-    }
-    return names.reduce((shown, name) => shown.replaceAll(name, '[NAME]'), masked + text.slice(at))
-  }
-}
-
-function isOwn({ subjectKey, hashes }: Asked, identifiers: Parameters<typeof hashIdentifiers>[1]): boolean {
-  return hashIdentifiers(subjectKey, identifiers).some(({ hash }) => hashes.has(hash.toString('hex')))
-}
-
-function overlaps(at: Span & { page: number }) {
-  return (passage: Span & { page: number }) => passage.page === at.page && passage.start < at.end && at.start < passage.end
-}
-
-function textOf(pages: readonly Page[], number: number): string {
-  return pages.find((page) => page.number === number)?.text ?? ''
-}
-
-function last<Value>(values: readonly (Value | null)[]): Value | null {
-  return values.findLast((value) => value !== null) ?? null
 }

@@ -3,6 +3,7 @@ import type { DocumentType, Page } from '../../../shared/contracts/extraction.ts
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { countCharacters, type RevisionKey, readPages, replaceFields } from '../../../shared/database/content.ts'
 import type { DocumentRow } from '../../../shared/database/documents.ts'
+import { reviewFields } from '../../../shared/database/field-reviews.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
 import { findSensitiveInAll } from '../../../shared/inference/builtin/sensitive.ts'
@@ -11,7 +12,7 @@ import type { ExtractionSchema } from '../../../shared/inference/extraction/sche
 import { schemaFor } from '../../../shared/inference/extraction/shipped.ts'
 import type { CallSubject, ModelGateway } from '../../../shared/inference/gateway.ts'
 import { estimateTokens } from '../../../shared/inference/token-estimate.ts'
-import { inFields } from '../../../shared/masking/subjects.ts'
+import { inReviewedFields } from '../../../shared/masking/subjects.ts'
 import { type Classed, raise } from '../../../shared/policy/raise.ts'
 import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
@@ -47,7 +48,8 @@ export function createEnrich(services: EnrichServices): StageHandler {
       return {
         write: async (tx) => {
           await replaceFields(tx, key, keys, fields)
-          await replaceSubjects(tx, key, 'field', hashIdentifiers(run.tenantKeys.subjects, inFields(fields)))
+          const named = inReviewedFields(await reviewFields(tx, key.document_id, keys, fields))
+          await replaceSubjects(tx, key, 'field', hashIdentifiers(run.tenantKeys.subjects, named))
           await ownSchemas.record(tx, key, own)
           await tx
             .updateTable('revisions')

@@ -5,6 +5,7 @@ import type { Chunk } from '../../../shared/contracts/retrieval.ts'
 import { registerArtifact } from '../../../shared/database/artifacts.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { readPages, replaceChunks } from '../../../shared/database/content.ts'
+import { readCorrections } from '../../../shared/database/field-reviews.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
 import type { PassPoint } from '../../../shared/runtime/faults.ts'
@@ -13,6 +14,7 @@ import { tokenHasher, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
 import { subjectOf } from '../subject.ts'
 import { chunkPages } from './chunk.ts'
+import { chunkCorrections } from './corrections.ts'
 
 /** Tokens of so many chunks are made in one turn of the event loop: a worker that blocks it longer loses its locks. */
 const CHUNKS_PER_TURN = 32
@@ -29,9 +31,14 @@ export function createIndex(services: IndexServices): StageHandler {
   return async (run) => {
     const { key, document, tenantKeys, signal } = run
     const keys = await openKeys(vault, run)
-    const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
-    const chunks = chunkPages(key.document_id, key.revision, pages)
-    const texts = textsOf(pages, chunks)
+    const { pages, corrections } = await withTenant(database, key.tenant_id, async (tx) => ({
+      pages: await readPages(tx, key, keys),
+      corrections: await readCorrections(tx, key, keys),
+    }))
+    const printed = chunkPages(key.document_id, key.revision, pages)
+    const corrected = chunkCorrections(key, printed, corrections)
+    const chunks = [...printed, ...corrected.map(({ chunk }) => chunk)]
+    const texts = [...textsOf(pages, printed), ...corrected.map(({ text }) => text)]
     const vectors = await embedder.embed(
       {
         tenant_id: key.tenant_id,

@@ -26,16 +26,22 @@ export const SUBJECTS = `
   CREATE TABLE subject_requests (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants,
-    kind text NOT NULL CHECK (kind IN ('access')),
+    kind text NOT NULL CHECK (kind IN ('access', 'portability', 'rectification', 'restriction', 'objection')),
     identifiers text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    due_at timestamptz NOT NULL
+    received_at timestamptz NOT NULL DEFAULT now(),
+    due_at timestamptz NOT NULL,
+    extended_at timestamptz,
+    sealed_extension bytea,
+    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'answered')),
+    answered_at timestamptz,
+    named_documents uuid[] NOT NULL DEFAULT '{}'
   );
+  CREATE INDEX subject_requests_newest ON subject_requests (tenant_id, id DESC);
   ${TABLES.map(
     (table) => `
   ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
   CREATE POLICY of_tenant ON ${table} TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());`,
   ).join('')}
   GRANT SELECT, INSERT, UPDATE, DELETE ON subject_identifiers, document_subjects TO ${APP_ROLE};
-  GRANT SELECT, INSERT ON subject_requests TO ${APP_ROLE};
+  GRANT SELECT, INSERT, UPDATE ON subject_requests TO ${APP_ROLE};
   `

@@ -1,9 +1,9 @@
-import type { Field } from '../../contracts/extraction.ts'
+import type { ReadField } from '../../contracts/extraction.ts'
 import { leavesOf } from '../extraction/leaves.ts'
 import type { ExtractionSchema } from '../extraction/schema.ts'
 import type { ClaimedField } from '../provider.ts'
 
-type Fields = Readonly<Record<string, Omit<Field, 'checks'>>>
+type Fields = Readonly<Record<string, Omit<ReadField, 'checks'>>>
 
 /**
  * What the rules found, as claims under the names of a schema: a leaf of the same name, else one of an organisation's own schema whose format only one

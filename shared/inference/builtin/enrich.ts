@@ -1,4 +1,4 @@
-import type { DocumentType, Field, Page } from '../../contracts/extraction.ts'
+import type { DocumentType, Page, ReadField } from '../../contracts/extraction.ts'
 import { dateOrder } from './dates.ts'
 import { documentType } from './document-type.ts'
 import { toFields } from './fields.ts'
@@ -11,7 +11,7 @@ import { readPages } from './reading.ts'
 export interface RuleReading {
   type: DocumentType
   language: string | null
-  fields: Readonly<Record<string, Omit<Field, 'checks'>>>
+  fields: Readonly<Record<string, Omit<ReadField, 'checks'>>>
 }
 
 /** Type, language and fields by rules; every quote is `page.text.slice(start, end)`. The same pages give the same answer. */

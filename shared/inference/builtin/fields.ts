@@ -1,18 +1,18 @@
-import type { Field } from '../../contracts/extraction.ts'
+import type { ReadField } from '../../contracts/extraction.ts'
 import { evidenceOf, type ReadPage, type Span } from './reading.ts'
 
 /** What a rule found, before its evidence is cut out of the pages. */
 export interface FoundField {
   value: string
-  status: Field['status']
+  status: ReadField['status']
   spans: readonly Span[]
 }
 
 export type FoundFields = Record<string, FoundField | null>
 
 /** Leaves out what was not found, and quotes each span as it is printed. */
-export function toFields(pages: readonly ReadPage[], found: FoundFields): Record<string, Omit<Field, 'checks'>> {
-  const fields: Record<string, Omit<Field, 'checks'>> = {}
+export function toFields(pages: readonly ReadPage[], found: FoundFields): Record<string, Omit<ReadField, 'checks'>> {
+  const fields: Record<string, Omit<ReadField, 'checks'>> = {}
   for (const [name, field] of Object.entries(found)) {
     if (field) fields[name] = { value: field.value, status: field.status, evidence: field.spans.map((span) => evidenceOf(pages, span)) }
   }

@@ -1,4 +1,4 @@
-import type { Field } from '../../contracts/extraction.ts'
+import type { ReadField } from '../../contracts/extraction.ts'
 import { leafAt } from './leaves.ts'
 import type { ExtractionSchema, SchemaNode } from './schema.ts'
 
@@ -10,7 +10,7 @@ export interface Assembled {
 }
 
 /** Fields → one JSON value. Each field's status stands beside it in the fields: this is what was read, whether or not it was verified. */
-export function assemble(fields: Readonly<Record<string, Pick<Field, 'value'>>>, { root, validate }: ExtractionSchema): Assembled {
+export function assemble(fields: Readonly<Record<string, Pick<ReadField, 'value'>>>, { root, validate }: ExtractionSchema): Assembled {
   const data: Record<string, unknown> = {}
   for (const [path, { value }] of Object.entries(fields)) {
     const leaf = leafAt(root, path)

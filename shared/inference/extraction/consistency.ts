@@ -1,10 +1,10 @@
 import type { DocumentPath } from '../../contracts/document-schemas.ts'
-import type { DocumentType, Field, FieldCheck } from '../../contracts/extraction.ts'
+import type { DocumentType, FieldCheck, ReadField } from '../../contracts/extraction.ts'
 
 /** Cents. Lines, rates and totals are rounded one by one: so much may be lost for each number that is added up. */
 const ROUNDING_CENTS = 1
 
-type Fields = Readonly<Record<string, Field>>
+type Fields = Readonly<Record<string, ReadField>>
 
 /**
  * What does not fit together, by the paths of the fields that are involved: totals that do not add up, a day that comes before the one it must follow. Only

@@ -1,4 +1,4 @@
-import type { Evidence, Field, FieldCheck, Page } from '../../contracts/extraction.ts'
+import type { Evidence, FieldCheck, Page, ReadField } from '../../contracts/extraction.ts'
 import type { ClaimedField } from '../provider.ts'
 import { checkValue, inForm, type ValueCheck } from '../value-check.ts'
 import { findContradictions } from './consistency.ts'
@@ -21,7 +21,7 @@ export interface Judged {
  * read says otherwise; `conflicting` when a checksum fails, two places disagree or sums do not add up; else `unverified`. `checks` says why. A path
  * that the schema does not have is left out.
  */
-export function judgeClaims(claims: readonly ClaimedField[], judged: Judged): Record<string, Field> {
+export function judgeClaims(claims: readonly ClaimedField[], judged: Judged): Record<string, ReadField> {
   const byPath = new Map<string, Read[]>()
   const places = placeClaims(claims, judged.pages)
   for (const [at, claim] of claims.entries()) {
@@ -67,7 +67,7 @@ const DOUBTS: Readonly<Record<ValueCheck, FieldCheck | null>> = {
 const CONFLICTS: ReadonlySet<FieldCheck> = new Set(['checksum_failed', 'disagrees', 'sum_mismatch', 'order_mismatch'])
 
 /** Of several claims about one thing the first without a doubt counts, with the evidence of all that say the same. Where the value has a form, another one is a conflict. */
-function settle(reads: readonly Read[]): Field {
+function settle(reads: readonly Read[]): ReadField {
   const sure = reads.filter((one) => one.doubt === null)
   const chosen =
     sure[0] ?? reads.find((one) => one.doubt !== null && CONFLICTS.has(one.doubt)) ?? reads.find((one) => one.evidence) ?? reads[0]
@@ -79,15 +79,15 @@ function settle(reads: readonly Read[]): Field {
   return { value: chosen.value, status: statusOf(checks), evidence, checks }
 }
 
-function statusOf(checks: readonly FieldCheck[]): Field['status'] {
+function statusOf(checks: readonly FieldCheck[]): ReadField['status'] {
   if (checks.some((check) => CONFLICTS.has(check))) return 'conflicting'
   return checks.length > 0 ? 'unverified' : 'verified'
 }
 
 function withContradictions(
-  fields: Readonly<Record<string, Field>>,
+  fields: Readonly<Record<string, ReadField>>,
   contradictions: ReadonlyMap<string, readonly FieldCheck[]>,
-): Record<string, Field> {
+): Record<string, ReadField> {
   return Object.fromEntries(
     Object.entries(fields).map(([path, field]) => {
       const found = contradictions.get(path)

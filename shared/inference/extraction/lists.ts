@@ -1,4 +1,4 @@
-import type { Evidence, Field } from '../../contracts/extraction.ts'
+import type { Evidence, ReadField } from '../../contracts/extraction.ts'
 
 /** A list's item in one window of a document is numbered from here: no window claims so many (ITEMS_MAX of claims.ts). */
 export const WINDOW_ORDINALS = 10_000
@@ -6,20 +6,20 @@ export const WINDOW_ORDINALS = 10_000
 /** Items that are the same lie side by side once they are in order; so many before one are looked at. */
 const NEIGHBOURS_MAX = 16
 
-type Fields = Readonly<Record<string, Field>>
-type Item = Record<string, Field>
+type Fields = Readonly<Record<string, ReadField>>
+type Item = Record<string, ReadField>
 
 /**
  * Lists in the order in which their items stand in the document, numbered from 0. Items come from windows that overlap, so that none is cut in two: those
  * whose evidence is the same are one item. Items without evidence come last, as they were claimed. Fields that are in no list stay as they are.
  */
-export function orderLists(fields: Fields): Record<string, Field> {
+export function orderLists(fields: Fields): Record<string, ReadField> {
   return reorder(fields, 0)
 }
 
 /** Numbers the lists at and below the `from`-th part of each path. */
-function reorder(fields: Fields, from: number): Record<string, Field> {
-  const ordered: Record<string, Field> = {}
+function reorder(fields: Fields, from: number): Record<string, ReadField> {
+  const ordered: Record<string, ReadField> = {}
   const lists = new Map<string, Map<string, Item>>()
   for (const [path, field] of Object.entries(fields)) {
     const parts = path.split('.')
@@ -49,7 +49,7 @@ function reorder(fields: Fields, from: number): Record<string, Field> {
 function inOrder(items: readonly Item[], from: number): Item[] {
   const placed = items.map((item, claimed) => ({ item, claimed, places: placesOf(item) }))
   placed.sort((a, b) => compare(a.places[0], b.places[0]) || a.claimed - b.claimed)
-  const kept: { item: Item; named: Map<string, Field> }[] = []
+  const kept: { item: Item; named: Map<string, ReadField> }[] = []
   for (const { item } of placed) {
     const named = byName(item, from)
     const same = kept.slice(-NEIGHBOURS_MAX).find((other) => isSame(named, other.named))
@@ -61,12 +61,12 @@ function inOrder(items: readonly Item[], from: number): Item[] {
 }
 
 /** By the names inside the item: what two windows call `lines.3.price` and `lines.10000.price` is the same. */
-function byName(item: Item, from: number): Map<string, Field> {
+function byName(item: Item, from: number): Map<string, ReadField> {
   return new Map(Object.entries(item).map(([path, field]) => [path.split('.').slice(from).join('.'), field]))
 }
 
 /** What both say stands at the same places and is the same, and something of it does stand somewhere. */
-function isSame(a: ReadonlyMap<string, Field>, b: ReadonlyMap<string, Field>): boolean {
+function isSame(a: ReadonlyMap<string, ReadField>, b: ReadonlyMap<string, ReadField>): boolean {
   let shared = 0
   for (const [name, field] of a) {
     const other = b.get(name)

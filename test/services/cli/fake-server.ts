@@ -151,7 +151,7 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const live = [...documents.values()].filter(({ erased }) => !erased)
     if (path === '/v1/search') {
       const hits = live.filter(({ text }) => text.includes(body.query))
-      const hit = { revision: 1, page: 1, start: 0, end: body.query.length, text: body.query, score: 1 }
+      const hit = { revision: 1, page: 1, start: 0, end: body.query.length, text: body.query, score: 1, corrections: [] }
       return send(response, 200, { hits: hits.map(({ view }) => ({ document_id: view.document_id, ...hit })) })
     }
     if (path === '/v1/answers') return send(response, 200, answerOf(body.question, live, options.inventive === true))
@@ -233,6 +233,7 @@ function answerOf(question: string, live: readonly Stored[], inventive: boolean)
     answer: found ? found.text : null,
     abstained: !found,
     citations: citation ? [citation] : [],
+    corrections: [],
     generated_by: {
       processor: 'builtin',
       model: 'builtin',

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import type { CommandContext } from '../../../services/cli/context.ts'
 import { createOutput } from '../../../services/cli/output.ts'
 import { API_KEY } from './fake-server.ts'
@@ -19,15 +19,18 @@ interface CliRun {
   url?: string | undefined
   env?: Record<string, string>
   cwd?: string
+  /** Left out, there is none. */
+  stdin?: string
 }
 
 /** The real program in a process of its own, with nothing of this process's GREFFIER_* environment. `exited` never rejects. */
-export function startCli(args: readonly string[], { url, env = {}, cwd }: CliRun = {}) {
+export function startCli(args: readonly string[], { url, env = {}, cwd, stdin }: CliRun = {}) {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
     env: { PATH: '/usr/bin:/bin', ...(url ? { GREFFIER_URL: url, GREFFIER_API_KEY: API_KEY } : {}), ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'ipc'],
     ...(cwd ? { cwd } : {}),
   })
+  child.stdin?.end(stdin)
   let stdout = ''
   let stderr = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -66,6 +69,7 @@ export function testContext(options: { json?: boolean; interrupted?: AbortSignal
   const context: CommandContext = {
     config: { url: undefined, apiKey: undefined, dataDir: options.dataDir ?? '/nowhere', port: options.port ?? 0, logLevel: 'warn' },
     output: createOutput(sink(out), stderr, options.json ?? false),
+    stdin: Readable.from([]),
     stderr,
     interrupted: options.interrupted ?? new AbortController().signal,
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Field, Page } from '../../../shared/contracts/extraction.ts'
+import type { Page, ReadField } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import {
   deleteContent,
@@ -18,7 +18,7 @@ const PAGES: Page[] = [
   { number: 1, method: 'plain', text: `Die ${MARKER} wohnt in Köln. 😀`, reason: null },
   { number: 2, method: 'no_text', text: '', reason: 'empty' },
 ]
-const FIELDS: Record<string, Field> = {
+const FIELDS: Record<string, ReadField> = {
   party_1: {
     value: MARKER,
     status: 'conflicting',
@@ -75,7 +75,7 @@ test.each([`${MARKER} `, 'lines.0.Die Xylophonistin', '', '0.title'])(
   'a field under a name that is no path (%j) is not written',
   async (name) => {
     const key = await bench.upload()
-    const field: Field = { value: 'x', status: 'unverified', evidence: [], checks: [] }
+    const field: ReadField = { value: 'x', status: 'unverified', evidence: [], checks: [] }
     await expect(bench.tenant(async (tx) => replaceFields(tx, key, await keysOf(key), { [name]: field }))).rejects.toThrow()
     expect(await rowsOf(key)).toBe(0)
   },
@@ -130,7 +130,7 @@ async function pages(key: RevisionKey): Promise<Page[]> {
   return bench.tenant((tx) => readPages(tx, key, keys))
 }
 
-async function fields(key: RevisionKey): Promise<Record<string, Field>> {
+async function fields(key: RevisionKey): Promise<Record<string, ReadField>> {
   const keys = await keysOf(key)
   return bench.tenant((tx) => readFields(tx, key, keys))
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sequenceOnce } from '../../../services/compliance/run.ts'
+import { createSequencer } from '../../../services/compliance/ledger/sequencer.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
@@ -75,7 +75,7 @@ test('each event counts once, whether it is in the queue, in the log or in the r
 test('the sequencer brings the roll-up along with the log', async () => {
   const one = await tenant()
   await one.append({ operation: 'Analyse', step: 'extract', phase: 'completed', doc_ref: newId(), purpose: 'a' })
-  await sequenceOnce({ database: bench.database, tenants: bench.tenants, log: createLog('silent', 'test') })
+  await createSequencer({ database: bench.database, tenants: bench.tenants, log: createLog('silent', 'test') })()
   const rolled = await bench.query<{ leaves: string; size: string }>(
     'SELECT leaves, size FROM greffier.register_cursors JOIN greffier.ledger_logs USING (tenant_id) WHERE tenant_id = $1',
     [one.tenantId],

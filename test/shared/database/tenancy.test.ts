@@ -50,6 +50,7 @@ const TABLES = [
   'register_observations',
   'register_cursors',
   'retention_confirmations',
+  'field_reviews',
 ] as const
 
 beforeAll(async () => {
@@ -138,11 +139,13 @@ describe('the role that works across tenants', () => {
     expect(sealed.map((found) => `${found.table}.${found.column}`).sort()).toEqual([
       'documents.sealed_annex',
       'erasure_requests.sealed_extension',
+      'field_reviews.sealed_content',
       'fields.sealed_content',
       'holds.sealed_text',
       'ledger_keys.sealed_seed',
       'pages.sealed_text',
       'record_accesses.sealed_justification',
+      'subject_requests.sealed_extension',
     ])
     const forbidden = [
       ...sealed,
@@ -270,7 +273,7 @@ async function seed(tenantId: string): Promise<void> {
   const subject = newId()
   await add(`subject_identifiers VALUES ($1, 'email', '\\x00', $2)`, tenantId, subject)
   await add(`document_subjects VALUES ($1, $2, 1, $3, 'text')`, tenantId, document, subject)
-  await add(`subject_requests VALUES ($2, $1, 'access', '[]', now(), now())`, tenantId, newId())
+  await add(`subject_requests (id, tenant_id, kind, identifiers, due_at) VALUES ($2, $1, 'access', '[]', now())`, tenantId, newId())
   const request = newId()
   await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
@@ -279,6 +282,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
   await add(`register_cursors VALUES ($1, 0)`, tenantId)
   await add(`retention_confirmations VALUES ($1, now(), 0)`, tenantId)
+  await add(`field_reviews VALUES ($3, $1, $2, 1, 'title', 'confirmed', $3, $3, '\\x00')`, tenantId, document, newId())
   await add(`idempotency VALUES ($1, $2, '\\x00', '\\x00', 'answer')`, tenantId, document)
   await add(`budget_days VALUES ($1, '2026-11-26')`, tenantId)
   await add(`budget_reservations VALUES ($1, $2, '2026-11-26', 1, 1, now())`, newId(), tenantId)
