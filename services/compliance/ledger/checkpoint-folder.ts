@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Checkpoint } from '../../../shared/database/ledger-pushes.ts'
@@ -6,6 +7,9 @@ import { NOTE_BYTES_MAX } from '../../../shared/ledger/note.ts'
 
 /** As many as a size has at most (2^53), so that names sort as sizes do. */
 const SIZE_DIGITS = 16
+/** Beside the logs, on their file system, so that a rename publishes a checkpoint whole. */
+const INCOMING = '.incoming'
+const ABANDONED_AFTER_MS = 60 * 60_000
 
 /**
  * Keeps each checkpoint as a file of its own, `<folder>/<tenant>/<size>.checkpoint`, which is there whole or not at all, and on disk when this resolves. The folder has to
@@ -18,9 +22,12 @@ export async function keepInFolder(folder: string, { tenantId, size, note }: Che
   if (kept === note) return
   if (kept !== null) throw new AppError('CHECKPOINT_CONFLICT')
   await makeFolder(dirname(path))
-  // One push at a time: a file that a killed one left is written over.
-  const temporary = join(dirname(path), '.incoming')
-  const file = await open(temporary, 'w')
+  const incoming = join(folder, INCOMING)
+  await makeFolder(incoming)
+  await removeAbandoned(incoming)
+  // A name of its own: a push that was given up, because the disk hung, may still be writing.
+  const temporary = join(incoming, randomUUID())
+  const file = await open(temporary, 'wx')
   try {
     await file.writeFile(note)
     await file.sync()
@@ -46,6 +53,15 @@ async function readIfThere(path: string): Promise<string | null> {
     return buffer.toString('utf8', 0, bytesRead)
   } finally {
     await file.close()
+  }
+}
+
+/** What a killed push left. */
+async function removeAbandoned(incoming: string): Promise<void> {
+  const oldestMs = Date.now() - ABANDONED_AFTER_MS
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name)
+    if ((await stat(path)).mtimeMs < oldestMs) await rm(path)
   }
 }
 

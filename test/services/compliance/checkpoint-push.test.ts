@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -54,6 +54,12 @@ function pusher(places: { CHECKPOINT_DIR?: string; CHECKPOINT_URL?: string }) {
 /** Says nothing, as long as somebody listens. */
 const holdOn = (): void => undefined
 
+/** What is being written lies beside them. */
+const logsIn = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name !== '.incoming')
+    .sort()
+
 interface Posted {
   headers: IncomingHttpHeaders
   body: string
@@ -94,6 +100,7 @@ test('a folder keeps one whole file for each size that a log had at a round, and
   expect(lines.at(-1)).toMatchObject({ level: 'info', fields: { target: 'folder', behind: 0, ageSeconds: expect.any(Number) } })
   await push()
   expect(lines).toHaveLength(2)
+  expect(readdirSync(join(folder, '.incoming'))).toEqual([])
   const age =
     Date.now() / 1_000 - Number(/^greffier_checkpoint_success_timestamp_seconds\{target="folder"\} (.+)$/m.exec(await metrics())?.[1])
   expect(age).toBeGreaterThanOrEqual(0)
@@ -112,6 +119,16 @@ test('another checkpoint of the same size is never written over, and is an error
     { level: 'error', fields: { tenantId, code: 'CHECKPOINT_CONFLICT' } },
     { fields: { behind: 1, ageSeconds: null } },
   ])
+})
+
+test('what a killed push left is removed an hour later, and not before', async () => {
+  const folder = temporaryFolder()
+  const left = (name: string) => join(folder, '.incoming', name)
+  mkdirSync(join(folder, '.incoming'))
+  for (const name of ['old', 'new']) writeFileSync(left(name), 'half a note')
+  utimesSync(left('old'), new Date(), new Date(Date.now() - 61 * 60_000))
+  await pusher({ CHECKPOINT_DIR: folder }).push()
+  expect(readdirSync(join(folder, '.incoming'))).toEqual(['new'])
 })
 
 test('a folder that is not there is not made: a disk that is not mounted must not become a folder on this one', async () => {
@@ -182,7 +199,7 @@ test('a log that a place does not take keeps no other log from it, and a place t
   const folder = temporaryFolder()
   const { push } = pusher({ CHECKPOINT_DIR: folder, CHECKPOINT_URL: witness.url })
   await push()
-  expect(readdirSync(folder).sort()).toEqual([tenantId, ...others].sort())
+  expect(logsIn(folder)).toEqual([tenantId, ...others].sort())
   expect(witness.posts).toHaveLength(3)
   await push()
   expect(witness.posts).toHaveLength(4)
