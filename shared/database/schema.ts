@@ -239,6 +239,7 @@ export interface Tables {
     first_seen: Timestamp
     last_seen: Timestamp
   }
+  register_documents: Owned & { category: string }
   register_cursors: { tenant_id: string; leaves: Bigint }
   artifacts: Owned & { kind: string; store: string; locator: string; registered_at: Timestamp; erased_at: NullableTimestamp }
   outbox: Owned & { id: Generated<string>; stage: Stage; revision: number; due_at: Timestamp }

@@ -1,10 +1,10 @@
 import { APP_ROLE } from '../roles.ts'
 
-const TABLES = ['register_observations', 'register_cursors'] as const
+const TABLES = ['register_observations', 'register_documents', 'register_cursors'] as const
 
 /**
  * What the register of Art. 30 has observed: a roll-up of the log, by day and purpose, and how far in the log it has come. Both can be made again from the
- * log at any time. A purpose of '' stands for none.
+ * log at any time. A purpose of '' stands for none. `register_documents`: which categories of data the events of a document named.
  */
 export const REGISTER = `
   CREATE TABLE register_observations (
@@ -17,6 +17,12 @@ export const REGISTER = `
     first_seen timestamptz NOT NULL,
     last_seen timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, day, purpose, kind, name)
+  );
+  CREATE TABLE register_documents (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    document_id uuid NOT NULL,
+    category text NOT NULL,
+    PRIMARY KEY (tenant_id, document_id, category)
   );
   CREATE TABLE register_cursors (
     tenant_id uuid PRIMARY KEY REFERENCES tenants,

@@ -155,6 +155,8 @@ test('documents older than the limit of a category that they hold, or may hold, 
       { category: 'family', erasure: { rule: 'none', days: null } },
     ],
   })
+  await one.sequence()
+  await one.rollUp()
   const overruns = await withTenant(bench.database, one.tenantId, (tx) => readOverruns(tx, one.tenantId, activity))
   expect(overruns).toMatchObject([
     { category: 'contact', documents: 2, held: 0, at_least: false },

@@ -48,6 +48,7 @@ const TABLES = [
   'erasure_items',
   'record_accesses',
   'register_observations',
+  'register_documents',
   'register_cursors',
   'retention_confirmations',
   'field_reviews',
@@ -280,6 +281,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
   await add(`record_accesses VALUES ($2, $1, '\\x00')`, tenantId, newId())
   await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
+  await add(`register_documents VALUES ($1, $2, 'contact')`, tenantId, document)
   await add(`register_cursors VALUES ($1, 0)`, tenantId)
   await add(`retention_confirmations VALUES ($1, now(), 0)`, tenantId)
   await add(`field_reviews VALUES ($3, $1, $2, 1, 'title', 'confirmed', $3, $3, '\\x00')`, tenantId, document, newId())
