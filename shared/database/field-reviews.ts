@@ -99,7 +99,8 @@ export async function readCorrections(tx: Tx, key: RevisionKey, keys: DocumentKe
     const corrected_at = times.get(field)
     if (shown.status !== 'corrected' || corrected_at === undefined) return []
     // Read again as what the person said: the text no longer says otherwise.
-    const evidence = read === null || read.value === shown.value ? [] : read.evidence
+    if (read?.value === shown.value) return []
+    const evidence = read?.evidence ?? []
     return [{ document_id: key.document_id, field, value: shown.value, corrected_at, evidence }]
   })
 }

@@ -239,6 +239,14 @@ test('a document whose accuracy is contested can be corrected while it is restri
   await greffier.erase(id)
 })
 
+test('a correction that tells somebody’s health makes the document special before any model is shown it', async () => {
+  const { document_id: id } = await upload()
+  const { status } = await correct(id, 'lines.0.description', { value: 'Treatment of the patient, diagnosis: HIV infection' })
+  expect([status, (await view(id)).data_classes]).toEqual([200, expect.arrayContaining(['special'])])
+  expect((await greffier.record(id)).find(({ operation }) => operation === 'Alter')).toMatchObject({ special: true })
+  await greffier.erase(id)
+})
+
 test('erasure takes corrections and their history with it, and their events stay', async () => {
   const { document_id: id } = await upload()
   await correct(id, 'buyer_name', { value: 'Adelgunde Zeisig' })

@@ -1,6 +1,6 @@
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
 import type { Hold } from '../../../shared/database/restrictions.ts'
-import type { ProcessorRegister } from '../../../shared/policy/register.ts'
+import { type ProcessorRegister, subprocessorsOn } from '../../../shared/policy/register.ts'
 import { last, type OwnData } from './own-data.ts'
 
 /** Art. 15(1)(d): where no rule says until when, by what that is decided. */
@@ -74,6 +74,8 @@ function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorReg
     const [first] = calls
     if (!first?.recipient) return []
     const { processor, endpoint, region } = first.recipient
+    // Further down the chain on the day of the last call, as the register knew it then.
+    const day = (calls.at(-1)?.time ?? first.time).slice(0, 10)
     const known = register.processors.find(({ key }) => key === processor)
     return [
       {
@@ -89,7 +91,7 @@ function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorReg
         transfer_safeguard: known?.transfer.mechanism ?? 'unknown',
         provider_retention: last(calls.map(({ provider_retention }) => provider_retention)),
         provider_retention_days: known?.retention.days ?? null,
-        subprocessors: (known?.subprocessors.list ?? []).map(({ entity, country }) => ({ entity, country })),
+        subprocessors: (known ? subprocessorsOn(known, day) : []).map(({ entity, country }) => ({ entity, country })),
         subprocessors_known: known?.subprocessors.read ?? false,
       },
     ]

@@ -21,8 +21,10 @@ import { schemaOfRevision, shownRevision } from '../../../shared/database/revisi
 import { scheduleStage } from '../../../shared/database/stages.ts'
 import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
+import { findSensitive } from '../../../shared/inference/builtin/sensitive.ts'
 import { correctedValue } from '../../../shared/inference/extraction/correct.ts'
 import { inReviewedFields } from '../../../shared/masking/subjects.ts'
+import { raise } from '../../../shared/policy/raise.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
 
@@ -73,8 +75,9 @@ export function addRectificationRoutes(server: HttpServer, services: Rectificati
         if (!type) throw new AppError('DOCUMENT_NOT_READY', 'its fields have not been read')
         const schema = await schemaOfRevision(tx, row.id, revision, type)
         const value = correctedValue(schema, shownFields(open.layered), { name, value: body.value, language: row.language })
-        await record(open, { name, outcome: 'corrected', value, reason: body.reason, by: identity.keyId })
-        return takeEffect(open, name)
+        const raised = { ...open, row: await raiseClasses(open, value) }
+        await record(raised, { name, outcome: 'corrected', value, reason: body.reason, by: identity.keyId })
+        return takeEffect(raised, name)
       }),
   )
 
@@ -185,6 +188,15 @@ async function record({ tx, row, keys, revision, layered }: Open, { name, outcom
       commit,
     },
   )
+}
+
+/** As for a text that is read: before any model is shown the value, the document has the class that rules find in it. */
+async function raiseClasses({ tx, row }: Open, value: string): Promise<DocumentRow> {
+  const found = findSensitive([{ number: 1, method: 'plain', text: value, reason: null }])
+  const { sensitivity, data_classes } = raise(row, found.data_classes)
+  const raised = { sensitivity, data_classes: [...data_classes] }
+  await tx.updateTable('documents').set(raised).where('id', '=', row.id).execute()
+  return { ...row, ...raised }
 }
 
 /** The index of persons at once; the search store with the index stage, which a document under restriction does when that is lifted. */
