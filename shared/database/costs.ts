@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { CostGrouping, CostReport } from '../contracts/cost.ts'
 import type { Tx } from './connection.ts'
+import { ofDocuments } from './events.ts'
 
 const GROUPS_MAX = 1_000
 
@@ -86,7 +87,7 @@ function counted({ from, to, documentId }: CostFilter): RawBuilder<boolean> {
   return sql<boolean>`phase = 'completed' AND closes IS NOT NULL AND (event->>'result' = 'ok' OR event->'model'->>'tokens_in' IS NOT NULL)
       AND (${from}::timestamptz IS NULL OR (event->>'time')::timestamptz >= ${from}::timestamptz)
       AND (${to}::timestamptz IS NULL OR (event->>'time')::timestamptz < ${to}::timestamptz)
-      AND (${documentId}::uuid IS NULL OR document_ids @> ARRAY[${documentId}::uuid])`
+      AND ${documentId === null ? sql`true` : ofDocuments([documentId])}`
 }
 
 function sumsOf(row: SumRow): Sums {

@@ -151,6 +151,8 @@ describe('an export', () => {
     ])
       expect(text).toContain(part)
     for (const { time } of events) expect(text).toContain(time.slice(11, 19))
+    expect(text).toMatch(/stored: \d+ points in sqlite/)
+    expect(text).not.toContain('left after it')
   })
 
   test('as PDF is refused, not shortened, where it would be longer than anybody reads; one without a single event says so', async () => {

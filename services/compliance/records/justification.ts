@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { AppError } from '../../../shared/contracts/errors.ts'
 
 const CHARACTERS_MIN = 20
@@ -8,7 +7,7 @@ const EXTENDED = /^UTF-8''(.*)$/i
 const WANTED = `the header Justification says in ${CHARACTERS_MIN} to ${CHARACTERS_MAX} characters why it is needed; other than in ASCII as UTF-8''… (RFC 8187)`
 
 /** The text of the header `Justification`. Throws JUSTIFICATION_REQUIRED where there is none, or none that says anything. */
-export function readJustification(headers: IncomingHttpHeaders): string {
+export function readJustification(headers: Readonly<Record<string, string | string[] | undefined>>): string {
   const header = headers.justification
   const text = typeof header === 'string' ? decode(header).trim() : ''
   const length = [...text].length

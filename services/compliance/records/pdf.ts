@@ -176,16 +176,25 @@ function detailsOf(event: ProcessingEvent): string {
     transfer && `to ${transfer.country}: ${transfer.importer}, ${transfer.mechanism}`,
     policy &&
       `rule ${policy.rule ?? 'none'}: ${policy.outcome}${policy.failed.map(({ requirement, found }) => `; ${requirement}: ${found}`).join('')}`,
-    [model?.cost && `${(model.cost.micro_eur / 1_000_000).toFixed(6)} EUR`, masked > 0 && `${masked} values masked before sending`]
+    [
+      model?.cost && model.cost.micro_eur > 0 && `${(model.cost.micro_eur / 1_000_000).toFixed(6)} EUR`,
+      masked > 0 && `${masked} values masked before sending`,
+    ]
       .filter(Boolean)
       .join(' · '),
     [event.special && 'special categories (Art. 9)', event.criminal && 'criminal offences (Art. 10)'].filter(Boolean).join(' · '),
     retention &&
       `kept by ${retention.rule}${retention.erase_after ? ` until ${retention.erase_after.slice(0, 10)}` : ''}${retention.hold ? ', on hold' : ''}`,
-    event.stores.length > 0 && `emptied: ${[...new Set(event.stores.map(({ store }) => store))].join(', ')}`,
+    storesOf(event),
     event.justification_commit && 'with a written justification',
   ]
   return lines.filter(Boolean).join('\n') || '–'
+}
+
+/** What an erasure left is what its probes found; of any other operation it is what stands there now. */
+function storesOf({ operation, stores }: ProcessingEvent): string {
+  const found = stores.map(({ store, kind, remaining }) => `${remaining.toLocaleString('en')} ${kind} in ${store}`).join(', ')
+  return found && (operation === 'Erase' ? `left after it: ${found}` : `stored: ${found}`)
 }
 
 function periodOf({ from, to }: RecordFilters, { first, last }: RecordSummary): string {
