@@ -26,6 +26,9 @@ const ANSWER_TIMEOUT_MS = 3 * 60_000
 /** A long record is judged call by call. */
 const REPLAY_TIMEOUT_MS = 10 * 60_000
 
+/** A long log takes a while, and moves all the time. */
+const BUNDLE_TIMEOUT_MS = 12 * 60 * 60_000
+
 const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
 const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
 export type KeyList = z.infer<typeof KeyList>
@@ -100,6 +103,19 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       const path = '/v1/exposure/draft'
       return (await http.send({ method: 'GET', path, query: question, headers, timeoutMs: REPLAY_TIMEOUT_MS, repeatable: true })).text()
     },
+    /** The archive as it comes, its beginning not repeated where it breaks. Throws SERVER_UNREACHABLE for a connection that ends early. */
+    auditBundle: (question: Record<string, string | undefined>, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> =>
+      http.stream(
+        {
+          method: 'GET',
+          path: '/v1/audit-bundle',
+          query: question,
+          headers: { accept: 'application/x-tar' },
+          timeoutMs: BUNDLE_TIMEOUT_MS,
+          repeatable: true,
+        },
+        onBytes,
+      ),
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),

@@ -19,9 +19,9 @@ import { record } from './commands/record.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
-import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
+import { addBundles } from './ledger-commands.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
@@ -39,7 +39,7 @@ setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
 async function main(argv: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
   const program = assemble(async (options, command) => {
-    exitCode = await run(options.json === true, command)
+    exitCode = await run(options, command)
   })
   try {
     await program.parseAsync(argv)
@@ -54,10 +54,10 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 }
 
 /** One error, one line on stderr; with --json also `{"error":{"code","message"}}` on stdout. */
-async function run(json: boolean, command: (context: CommandContext) => Promise<ExitCode>): Promise<ExitCode> {
-  const output = createOutput(process.stdout, process.stderr, json)
+async function run(...[{ json, offline }, command]: Parameters<Run>): Promise<ExitCode> {
+  const output = createOutput(process.stdout, process.stderr, json === true)
   try {
-    return await command({ config: readCliConfig(), output, stderr: process.stderr, interrupted })
+    return await command({ config: readCliConfig(offline ? {} : undefined), output, stderr: process.stderr, interrupted })
   } catch (thrown) {
     const error: CliError = toCliError(thrown)
     output.note(clean(`${error.message} (${error.code})`))
@@ -122,6 +122,7 @@ function assemble(run: Run): Command {
     .action((document: string, options) => run(options, (context) => erase(context, document)))
   addCosts(add, run)
   addExposure(add, run)
+  addBundles(add, run)
   add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
     .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
     .option(

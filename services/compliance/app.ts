@@ -11,6 +11,8 @@ import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
+import { addBundleRoutes } from './ledger/bundle-routes.ts'
+import { enclosuresOf, type RuleFiles } from './ledger/enclosures.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
 import { addReplayRoute, type ReplayServices } from './replay.ts'
 import { addErasureRoutes, type ErasureServices } from './rights/erasures.ts'
@@ -26,7 +28,8 @@ interface ComplianceServices
     ErasureServices,
     RestrictionServices,
     ExposureServices,
-    SubjectRequestServices {
+    SubjectRequestServices,
+    RuleFiles {
   register: ProcessorRegister
 }
 
@@ -77,6 +80,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addSubjectRoutes(server, services)
   addSubjectRequestRoutes(server, services)
   addLedgerRoutes(server, services)
+  addBundleRoutes(server, { database, tenants, enclosures: enclosuresOf(services) })
 
   const manage = authorize(database, 'keys:manage')
   server.get(

@@ -99,6 +99,7 @@ const Environment = z.object({
   NO_PROXY: z.string().max(4_000).optional(),
   POLICY_FILE: z.string().min(1).default(resolve(ROOT, 'infra/policies/eu-operated.yaml')),
   PROCESSORS_FILE: z.string().min(1).default(resolve(ROOT, 'infra/processors.yaml')),
+  ACTIVITIES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/activities.yaml')),
   PRICES_FILE: z.string().min(1).default(resolve(ROOT, 'infra/prices.yaml')),
   BACKUP_RETENTION_DAYS: z.coerce.number().int().min(0).max(36_500).default(0),
   /** GDPR Art. 33(1): hours from becoming aware of a breach to its notification. */

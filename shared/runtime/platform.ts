@@ -17,6 +17,7 @@ import { createDayBudget } from '../limits/day-budget.ts'
 import { createGate } from '../limits/gate.ts'
 import { createPostgresLimits } from '../limits/postgres.ts'
 import { createRedisLimits } from '../limits/redis.ts'
+import type { Activities } from '../policy/activities.ts'
 import type { Rules } from '../policy/explain.ts'
 import type { PriceList } from '../policy/prices.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
@@ -29,6 +30,7 @@ import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { loadActivities } from './policy-files.ts'
 import { explainable, hashRules, loadRules } from './rules.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
@@ -56,6 +58,12 @@ export interface Platform {
   policyHash: string
   /** `hashRules` of what this process decides by today: a refused stage remembers it. It changes on the day on which a fact comes or ages. */
   refusedUnder: () => string
+  /** The declared register of Art. 30, and the SHA-256 (hex) of its file. */
+  activities: Activities
+  activitiesHash: string
+  /** The files as they were read at the start, which `registerHash` and `policyHash` are of. */
+  registerBytes: Buffer
+  policyBytes: Buffer
   prices: PriceList
   tombstones: Tombstones
   /** How long the operator keeps backups; 0: there are none. */
@@ -98,6 +106,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     around: (endpoint, signal, call, model) =>
       attempt({ gate, endpoint: `${endpoint} ${model}`, signal, deadlineMs: CALL_MS_MAX, triesMax: CALL_TRIES_MAX }, call),
   })
+  const { activities, activitiesHash } = loadActivities(config.ACTIVITIES_FILE)
   if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
@@ -144,6 +153,10 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     rules: explainable(rules),
     policyHash: rules.policyHash,
     refusedUnder: () => rulesOn(new Date().toISOString().slice(0, 10)),
+    activities,
+    activitiesHash,
+    registerBytes: rules.registerBytes,
+    policyBytes: rules.policyBytes,
     prices: rules.prices,
     tombstones: openTombstones(tombstonesPath),
     backupRetentionDays: config.BACKUP_RETENTION_DAYS,
