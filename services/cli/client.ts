@@ -34,6 +34,9 @@ const EXPORT_TIMEOUT_MS = 6 * 60 * 60_000
 const REPLAY_TIMEOUT_MS = 10 * 60_000
 
 const TEXT = { accept: 'text/plain' }
+/** A long log takes a while, and moves all the time. */
+const BUNDLE_TIMEOUT_MS = 12 * 60 * 60_000
+
 const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
 const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
 export type KeyList = z.infer<typeof KeyList>
@@ -124,6 +127,19 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       })
       return Buffer.from(await response.arrayBuffer())
     },
+    /** The archive as it comes, its beginning not repeated where it breaks. Throws SERVER_UNREACHABLE for a connection that ends early. */
+    auditBundle: (question: Record<string, string | undefined>, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> =>
+      http.stream(
+        {
+          method: 'GET',
+          path: '/v1/audit-bundle',
+          query: question,
+          headers: { accept: 'application/x-tar' },
+          timeoutMs: BUNDLE_TIMEOUT_MS,
+          repeatable: true,
+        },
+        onBytes,
+      ),
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),

@@ -31,6 +31,8 @@ export interface HttpRequest {
 export interface Http {
   /** A successful response, its body unread. Throws CliError, or the reason of the signal. */
   send(request: HttpRequest): Promise<Response>
+  /** The body of a successful response, chunk by chunk. Throws CliError, also where the connection breaks before the end. */
+  stream(request: HttpRequest, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array>
   /** The parsed body of a successful response. */
   json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.infer<Schema>>
   /** The body of a successful response as it is. */
@@ -41,7 +43,7 @@ export interface Http {
 const Problem = z.looseObject({ code: z.string().max(64).optional(), title: z.string().optional(), detail: z.string().optional() })
 
 export function createHttp(connection: Connection, interrupted: AbortSignal): Http {
-  return { send, json, text }
+  return { send, stream, json, text }
 
   async function send(request: HttpRequest): Promise<Response> {
     const signal = AbortSignal.any([
@@ -84,6 +86,18 @@ export function createHttp(connection: Connection, interrupted: AbortSignal): Ht
     const response = await send(request)
     try {
       return await readText(response, ANSWER_BYTES_MAX)
+    } catch (error) {
+      throw networkError(error, request)
+    }
+  }
+
+  async function* stream(request: HttpRequest, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+    const response = await send(request)
+    try {
+      for await (const chunk of response.body ?? []) {
+        onBytes(chunk.byteLength)
+        yield chunk
+      }
     } catch (error) {
       throw networkError(error, request)
     }

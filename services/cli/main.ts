@@ -19,11 +19,10 @@ import { record } from './commands/record.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
-import type { CommandContext } from './context.ts'
 import { addErasures, addHolds, addRestrictions, addRetention } from './erasure-commands.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
-import { addLedger } from './ledger-commands.ts'
+import { addBundles, addLedger } from './ledger-commands.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
@@ -44,7 +43,7 @@ setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
 async function main(argv: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
   const program = assemble(async (options, command) => {
-    exitCode = await run(options.json === true, command)
+    exitCode = await run(options, command)
   })
   try {
     await program.parseAsync(argv)
@@ -59,10 +58,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 }
 
 /** One error, one line on stderr; with --json also `{"error":{"code","message"}}` on stdout. */
-async function run(json: boolean, command: (context: CommandContext) => Promise<ExitCode>): Promise<ExitCode> {
-  const output = createOutput(process.stdout, process.stderr, json)
+async function run(...[{ json, offline }, command]: Parameters<Run>): Promise<ExitCode> {
+  const output = createOutput(process.stdout, process.stderr, json === true)
   try {
-    return await command({ config: readCliConfig(), output, stdin: process.stdin, stderr: process.stderr, interrupted })
+    const config = readCliConfig(offline ? {} : undefined)
+    return await command({ config, output, stdin: process.stdin, stderr: process.stderr, interrupted })
   } catch (thrown) {
     const error: CliError = toCliError(thrown)
     output.note(clean(`${error.message} (${error.code})`))
@@ -133,6 +133,7 @@ function assemble(run: Run): Command {
   addCosts(add, run)
   addExposure(add, run)
   addRegister(add, run)
+  addBundles(add, run)
   add('defaults', 'what is assumed of documents whose upload does not say; with options, choose it')
     .addOption(new Option('--sensitivity <level>').choices(Sensitivity.options))
     .option(

@@ -19,7 +19,8 @@ const EVIDENCE_DAYS = 365
 const DOCUMENTS_PER_MONTH_MAX = 100_000_000
 const PAGES_MAX = 10_000
 
-export type Run = (options: { json?: boolean }, command: (context: CommandContext) => Promise<ExitCode>) => Promise<void>
+/** `offline`: for a command that asks no server, so that nothing in the environment can keep it from its work. */
+export type Run = (options: { json?: boolean; offline?: boolean }, command: (context: CommandContext) => Promise<ExitCode>) => Promise<void>
 export type Add = (name: string, description: string, parent?: Command) => Command
 
 const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')

@@ -25,6 +25,14 @@ export function createProgressBoard(stderr: Writable, documents: number): Progre
   return terminal.isTTY && documents + ROWS_BESIDE_BARS <= (terminal.rows ?? 24) ? createBars(stderr) : createLines(stderr)
 }
 
+/** One bar where `stderr` is a terminal, and nothing elsewhere. */
+export function createProgressBar(stderr: Writable, name: string): ProgressLine & Pick<ProgressBoard, 'stop'> {
+  if ((stderr as Writable & { isTTY?: boolean }).isTTY !== true)
+    return { update: () => undefined, finish: () => undefined, stop: () => undefined }
+  const board = createBars(stderr)
+  return { ...board.add(name), stop: board.stop }
+}
+
 function createBars(stderr: Writable): ProgressBoard {
   const bars = new MultiBar({
     stream: stderr,

@@ -9,6 +9,8 @@ import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addCostRoutes, type CostServices } from './costs.ts'
 import { addExposureRoutes, type ExposureServices } from './exposure/routes.ts'
+import { addBundleRoutes } from './ledger/bundle-routes.ts'
+import { enclosuresOf, type RuleFiles } from './ledger/enclosures.ts'
 import { addLedgerRoutes } from './ledger/routes.ts'
 import type { ExportServices } from './records/export.ts'
 import { addRecordRoutes } from './records/routes.ts'
@@ -34,7 +36,8 @@ interface ComplianceServices
     ExposureServices,
     SubjectRequestServices,
     ExportServices,
-    RegisterServices {}
+    RegisterServices,
+    RuleFiles {}
 
 /** The record of each document, the register of processors, and who may use the system: the routes of the compliance team. */
 export function addCompliance(server: HttpServer, services: ComplianceServices): void {
@@ -66,6 +69,7 @@ export function addCompliance(server: HttpServer, services: ComplianceServices):
   addSubjectRoutes(server, services)
   addSubjectRequestRoutes(server, services)
   addLedgerRoutes(server, services)
+  addBundleRoutes(server, { database, tenants, enclosures: enclosuresOf(services) })
 
   const manage = authorize(database, 'keys:manage')
   server.get(

@@ -26,7 +26,7 @@ import { type NoteSigner, signNote } from './note.ts'
 import { HASH_BYTES } from './tree-hash.ts'
 
 const FORMAT = 'greffier.bundle/1'
-const FILES_MAX = 100_000
+export const FILES_MAX = 100_000
 const PATH_LENGTH_MAX = 200
 /** For each file its hash, two spaces, the path and a newline; and the lines before them. */
 export const MANIFEST_BYTES_MAX = FILES_MAX * (64 + 2 + PATH_LENGTH_MAX + 1) + 10_000
@@ -77,14 +77,14 @@ export function numberedPaths(paths: Iterable<string>, folder: string): { path: 
 }
 
 function formatManifest({ origin, size, root, from, to, files }: BundleManifest): string {
-  if (to < from || size < to || files.has(MANIFEST) || [...files.keys()].some((path) => !isPath(path)))
+  if (to < from || size < to || files.has(MANIFEST) || [...files.keys()].some((path) => !isBundlePath(path)))
     throw malformed('a wrong range or path')
   const sorted = [...files].sort(([left], [right]) => (left < right ? -1 : 1))
   return `${[FORMAT, origin, size, toBase64(root), `${from} ${to}`, ...sorted.map(([path, hash]) => `${toHex(hash)}  ${path}`)].join('\n')}\n`
 }
 
 /** Relative, printable ASCII, no step upwards: a path that every file system and archive spells alike. */
-function isPath(path: string): boolean {
+export function isBundlePath(path: string): boolean {
   return path.length <= PATH_LENGTH_MAX && /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/.test(path)
 }
 

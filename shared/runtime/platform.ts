@@ -64,6 +64,9 @@ export interface Platform {
   /** The declared register of Art. 30, and the SHA-256 (hex) of its file: events name both. */
   activities: Activities
   activitiesHash: string
+  /** The files as they were read at the start, which `registerHash` and `policyHash` are of. */
+  registerBytes: Buffer
+  policyBytes: Buffer
   prices: PriceList
   tombstones: Tombstones
   /** How long documents are kept, and the SHA-256 (hex) of what the rules mean. */
@@ -161,6 +164,8 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     refusedUnder: () => rulesOn(new Date().toISOString().slice(0, 10)),
     activities,
     activitiesHash,
+    registerBytes: rules.registerBytes,
+    policyBytes: rules.policyBytes,
     prices: rules.prices,
     tombstones: openTombstones(tombstonesPath),
     retention,

@@ -18,10 +18,10 @@ export class PolicyFileError extends Error {
   override readonly name = 'PolicyFileError'
 }
 
-/** The register and the SHA-256 (hex) of the file's bytes, which every record of a call names. Throws PolicyFileError. */
-export function loadRegister(path: string): { register: ProcessorRegister; registerHash: string } {
+/** The register, the file's bytes, and their SHA-256 (hex), which every record of a call names. Throws PolicyFileError. */
+export function loadRegister(path: string): { register: ProcessorRegister; registerBytes: Buffer; registerHash: string } {
   const bytes = read(path)
-  return { register: parse(path, bytes.toString('utf8'), ProcessorRegister), registerHash: sha256(bytes) }
+  return { register: parse(path, bytes.toString('utf8'), ProcessorRegister), registerBytes: bytes, registerHash: sha256(bytes) }
 }
 
 /** The declared activities and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */
@@ -49,10 +49,10 @@ export function loadPrices(path: string): PriceList {
   return parse(path, read(path).toString('utf8'), PriceList)
 }
 
-/** The policy and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */
-export function loadPolicy(path: string): { policy: Policy; policyHash: string } {
+/** The policy, the file's bytes, and their SHA-256 (hex). Throws PolicyFileError. */
+export function loadPolicy(path: string): { policy: Policy; policyBytes: Buffer; policyHash: string } {
   const bytes = read(path)
-  return { policy: parse(path, bytes.toString('utf8'), Policy), policyHash: sha256(bytes) }
+  return { policy: parse(path, bytes.toString('utf8'), Policy), policyBytes: bytes, policyHash: sha256(bytes) }
 }
 
 /** A policy that somebody sends, and the SHA-256 (hex) of its text; `name` stands where a file's path would. Throws PolicyFileError. */

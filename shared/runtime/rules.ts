@@ -23,6 +23,9 @@ const RECOGNISER_TIMEOUT_MS = 30_000
 export interface DecidedRules extends Omit<GatewayOptions, 'database' | 'budget'> {
   /** The providers' way out, to be closed with them. */
   outbound: Outbound
+  /** The files as they were read at the start, which their hashes in the events are of. */
+  registerBytes: Buffer
+  policyBytes: Buffer
 }
 
 /**

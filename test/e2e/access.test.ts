@@ -70,6 +70,8 @@ const ROUTES: [method: string, path: string, scope: Scope, body?: object][] = [
   ['POST', '/v1/subject-requests/:id/extend', 'rights:manage', { reason: 'many' }],
   ['POST', '/v1/subject-requests/:id/answer', 'rights:manage'],
   ['GET', '/v1/subject-requests/:id/package', 'rights:manage'],
+  ['GET', '/v1/audit-bundle', 'records:read'],
+  ['GET', '/v1/documents/:id/proofs', 'records:read'],
   ['GET', '/v1/ledger/checkpoint', 'records:read'],
   ['GET', '/v1/ledger/key', 'records:read'],
   ['POST', '/v1/ledger/rotate-key', 'keys:manage'],

@@ -19,7 +19,7 @@ export class MemoryLog {
       this.tiles.set(`${level}/${index}`, Uint8Array.from([...stored, ...hashes]))
     }
     this.edge = edge
-    this.leafHashes.push(...leafHashes)
+    for (const hash of leafHashes) this.leafHashes.push(hash)
   }
 
   get root(): Uint8Array {

@@ -21,11 +21,13 @@ interface CliRun {
   cwd?: string
   /** Left out, there is none. */
   stdin?: string
+  /** Options of Node. */
+  node?: readonly string[]
 }
 
 /** The real program in a process of its own, with nothing of this process's GREFFIER_* environment. `exited` never rejects. */
-export function startCli(args: readonly string[], { url, env = {}, cwd, stdin }: CliRun = {}) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
+export function startCli(args: readonly string[], { url, env = {}, cwd, stdin, node = [] }: CliRun = {}) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...node, MAIN, ...args], {
     env: { PATH: '/usr/bin:/bin', ...(url ? { GREFFIER_URL: url, GREFFIER_API_KEY: API_KEY } : {}), ...env },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'ipc'],
     ...(cwd ? { cwd } : {}),

@@ -1,0 +1,30 @@
+/** What stands beside the files of a bundle, for an auditor who has never heard of this system. */
+export function auditReadme({ origin, size, from, to }: { origin: string; size: number; from: number; to: number }): string {
+  return `# Audit bundle of the log ${origin}
+
+This folder holds the processing events ${from === to ? '(none)' : `number ${from} to ${to - 1}`} of a log of ${size} events, one event a line in \`events.jsonl\`.
+
+Check it without network and server, with the log's verifier key that you got from another source than this folder:
+
+    greffier verify FOLDER --vkey KEY [--known-checkpoint FILE]
+
+Exit code 0: whole. 1: tampered; it says which event and how. 2: incomplete; something that the check needs is not there.
+
+## What a whole bundle proves
+
+- Every byte of every file is as the holder of the log's key signed it (\`bundle.note\`).
+- The events are exactly those that the log holds from the first to the last number, in their order: none was changed, moved, added or left out in between.
+- The log has only grown since each earlier checkpoint in \`consistency/\`, and since yours if you give it with \`--known-checkpoint\`.
+- Keys were exchanged only by statements that the old and the new key signed (\`rotations/\`).
+- Each file in \`proofs/\` proves one event by itself (tlog-proof@v1), so that it can be handed on alone.
+
+## What it does not prove
+
+- That an event tells the truth, or that everything that happened was recorded. It proves what was recorded.
+- When an event happened: times are those of the operator's clock. Events of the last moments before the export may not have been in the log yet.
+- That the operator did not write the whole log anew. Who holds the key can; only a checkpoint that was kept elsewhere before shows it. Keep \`checkpoint\`.
+- Anything about events outside this range.
+- That \`register.json\`, \`processors.json\` and \`policy.yaml\` were in force at other times than that of the export. Events name the SHA-256 of the policy (\`policy.hash\`) and of the register of processors (\`recipient.register_hash\`) under which they were decided: compare them with \`sha256sum policy.yaml processors.yaml\`. \`processors.json\` is the same register for programs.
+- If the range was chosen by time, it may hold some events recorded a moment before or after: only a run without gaps can be proven to be complete.
+`
+}

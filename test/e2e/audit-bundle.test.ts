@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openBundleFolder } from '../../services/cli/bundle-folder.ts'
+import { NODE_PRIMITIVES } from '../../shared/blobs/hashing.ts'
+import { type BundlePins, checkBundle } from '../../shared/ledger/bundle-check.ts'
+import { verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
+import { verifyTlogProof } from '../../shared/ledger/proof.ts'
+import { runCli } from '../services/cli/run-cli.ts'
+import { type Greffier, startGreffier } from '../support/greffier.ts'
+import { waitUntil } from '../support/wait.ts'
+
+let greffier: Greffier
+let folder: string
+let pinned: { origin: string; vkey: string }
+/** A checkpoint that an auditor kept before most of it happened. */
+let kept: string
+let erasedAt: string
+let documentId: string
+const SAMPLES = ['invoice-northwind.txt', 'letter.txt']
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'greffier-bundle-'))
+  greffier = await startGreffier()
+  pinned = await greffier.json('/v1/ledger/key')
+  const [kept_ = '', gone = ''] = [await add('One letter.', SAMPLES[0] ?? ''), await add('Another letter.', SAMPLES[1] ?? '')]
+  documentId = kept_
+  await sequenced()
+  kept = await checkpoint()
+  writeFileSync(join(folder, 'kept'), kept)
+  erasedAt = new Date().toISOString()
+  await greffier.erase(gone)
+  await sequenced()
+  await bundle('whole')
+})
+afterAll(async () => {
+  await greffier.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function add(text: string, file_name: string): Promise<string> {
+  const { document_id } = await greffier.upload(text, { file_name })
+  expect(await greffier.settled(document_id)).toMatchObject({ status: 'completed' })
+  return document_id
+}
+
+const checkpoint = async () => (await greffier.fetch('/v1/ledger/checkpoint')).text()
+const at = (name: string) => join(folder, name)
+const sequenced = () =>
+  waitUntil(async () => (await greffier.rows('SELECT FROM ledger_queue LIMIT 1')).length === 0, 'every event to be in the log')
+const cli = (...args: string[]) => runCli(args, { env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: greffier.apiKey } })
+const bundle = async (name: string, ...more: string[]) => {
+  const done = await cli('audit-bundle', '--out', at(name), ...more)
+  expect(done, done.stderr).toMatchObject({ code: 0 })
+}
+/** Without any of the environment that a server would need. */
+const verify = (name: string, ...more: string[]) => runCli(['verify', at(name), '--vkey', pinned.vkey, ...more])
+const check = async (name: string, pins: Partial<BundlePins> = {}) =>
+  checkBundle(await openBundleFolder(at(name), () => undefined), { vkey: pinned.vkey, ...pins }, NODE_PRIMITIVES)
+const copy = (name: string) => {
+  cpSync(at('whole'), at(name), { recursive: true })
+  return at(name)
+}
+
+describe('a bundle of the running system', () => {
+  test('is whole, also after an erasure, and against a checkpoint that was kept before', async () => {
+    const plain = await verify('whole')
+    expect(plain, plain.stderr).toMatchObject({ code: 0, stderr: '' })
+    expect(plain.stdout).toMatch(/^whole: events 0 to \d+ of the log greffier\//)
+    const known = await verify('whole', '--known-checkpoint', at('kept'), '--json')
+    expect(known).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(known.stdout)).toMatchObject({ status: 'whole', problems: [], origin: pinned.origin, from: 0 })
+    const events = readFileSync(join(at('whole'), 'events.jsonl'), 'utf8')
+    expect(events).toContain('"operation":"Erase"')
+    for (const name of SAMPLES) expect(events).not.toContain(name)
+  })
+
+  test('holds the policy and the register of processors byte for byte as the events name them', () => {
+    const read = (name: string) => readFileSync(join(at('whole'), name))
+    const sha256 = (name: string) => createHash('sha256').update(read(name)).digest('hex')
+    const events = read('events.jsonl')
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const policies = new Set(events.flatMap(({ policy }) => (policy === null ? [] : [policy.hash])))
+    const registers = new Set(events.flatMap(({ recipient }) => (recipient === null ? [] : [recipient.register_hash])))
+    expect([...policies]).toEqual([sha256('policy.yaml')])
+    expect([...registers]).toEqual([sha256('processors.yaml')])
+    expect(JSON.parse(read('processors.json').toString())).toMatchObject({ register_hash: sha256('processors.yaml') })
+    expect(JSON.parse(read('register.json').toString())).toHaveProperty('activities')
+    expect(read('README.md').toString()).toContain('greffier verify')
+  })
+
+  test('is checked where there is no network, nothing may be written and no other program started', async () => {
+    const done = await runCli(['verify', at('whole'), '--vkey', pinned.vkey], { node: ['--permission', '--allow-fs-read=*'] })
+    expect(done, done.stderr).toMatchObject({ code: 0 })
+  })
+
+  test('is checked whatever the environment holds, with the key in a file', async () => {
+    writeFileSync(at('key'), `${pinned.vkey}\n`)
+    const done = await runCli(['verify', at('whole'), '--vkey', at('key')], { env: { PORT: 'none', LOG_LEVEL: 'loud', GREFFIER_URL: 'x' } })
+    expect(done, done.stderr).toMatchObject({ code: 0 })
+  })
+
+  test('of a period verifies by itself, and holds the proof for a kept checkpoint from before it', async () => {
+    await bundle('period', '--from', erasedAt, '--known-checkpoint', at('kept'))
+    const verdict = await check('period', { knownCheckpoint: kept })
+    expect(verdict).toMatchObject({ status: 'whole', problems: [] })
+    expect(verdict.from).toBeGreaterThan(0)
+    await bundle('before', '--to', erasedAt)
+    expect(await check('before', { knownCheckpoint: kept })).toMatchObject({ status: 'whole', from: 0, to: verdict.from })
+    await bundle('never', '--to', '2020-01-01T00:00:00Z')
+    expect(await check('never')).toMatchObject({ status: 'whole', events: 0 })
+  })
+
+  test('is itself on record, in the log of after it', async () => {
+    const hash = createHash('sha256')
+      .update(readFileSync(join(at('whole'), 'bundle.note')))
+      .digest('hex')
+    const rows = await greffier.rows<{ body: string }>(`SELECT body FROM events WHERE body LIKE '%"step":"audit_bundle"%'`)
+    expect(rows.map(({ body }) => JSON.parse(body))).toContainEqual(expect.objectContaining({ result: 'ok', output_hash: hash }))
+  })
+
+  test('is refused to a folder with something in it, and leaves nothing where it fails', async () => {
+    mkdirSync(at('full'))
+    writeFileSync(join(at('full'), 'mine'), '')
+    const before = readdirSync(folder).sort()
+    expect(await cli('audit-bundle', '--out', at('full'))).toMatchObject({ code: 64, stderr: expect.stringContaining('FOLDER_IN_USE') })
+    const denied = await runCli(['audit-bundle', '--out', at('denied')], { env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: 'x' } })
+    expect(denied.code).toBe(77)
+    expect(readdirSync(folder).sort()).toEqual(before)
+    mkdirSync(at('empty'))
+    await bundle('empty')
+    expect(await check('empty')).toMatchObject({ status: 'whole' })
+  })
+})
+
+describe('a changed bundle', () => {
+  test('in which an event was rewritten exits with 1 and names the leaf', async () => {
+    const path = join(copy('rewritten'), 'events.jsonl')
+    const lines = readFileSync(path, 'utf8').split('\n')
+    lines[3] = lines[3]?.replace('"role":"controller"', '"role":"processor"') ?? ''
+    writeFileSync(path, lines.join('\n'))
+    const done = await verify('rewritten', '--json')
+    expect(done.code).toBe(1)
+    expect(JSON.parse(done.stdout).problems).toContainEqual(expect.objectContaining({ code: 'EVENT_CHANGED', leaf: 3 }))
+  })
+
+  test.each(['bundle.note', 'events.jsonl', 'leaves', 'checkpoint', 'range-proof', 'log.vkey', 'policy.yaml', 'proofs/2', 'README.md'])(
+    'without %s exits with 2',
+    async (name) => {
+      const path = copy(`without-${name.replace('/', '-')}`)
+      rmSync(join(path, name))
+      expect(await check(`without-${name.replace('/', '-')}`)).toMatchObject({ status: 'incomplete' })
+    },
+  )
+
+  test('that lacks a file exits with 2, that has one more or a link with 1', async () => {
+    rmSync(join(copy('less'), 'policy.yaml'))
+    expect(await verify('less')).toMatchObject({ code: 2 })
+    writeFileSync(join(copy('more'), 'proofs', 'note.txt'), 'x')
+    expect(await verify('more')).toMatchObject({ code: 1, stdout: expect.stringContaining('FILE_ADDED') })
+  })
+
+  test('under another key is tampered with, and what keeps the check from being done is none of the three', async () => {
+    const { apiKey } = await greffier.addTenant()
+    const other = await greffier.fetch('/v1/ledger/key', { headers: { authorization: `Bearer ${apiKey}` } })
+    const { vkey } = (await other.json()) as { vkey: string }
+    expect(await runCli(['verify', at('whole'), '--vkey', vkey])).toMatchObject({ code: 1 })
+    expect(await runCli(['verify', at('whole'), '--vkey', `${pinned.vkey}x`])).toMatchObject({ code: 64 })
+    expect(await runCli(['verify', at('whole')])).toMatchObject({ code: 64 })
+    expect(await runCli(['verify', at('nowhere'), '--vkey', pinned.vkey])).toMatchObject({ code: 66 })
+    writeFileSync(at('no-checkpoint'), 'x')
+    expect(await verify('whole', '--known-checkpoint', at('no-checkpoint'))).toMatchObject({ code: 64 })
+  })
+})
+
+describe('the proofs of a document', () => {
+  test('prove each of its events by itself, page by page, and name what is not in the log yet', async () => {
+    const chain = verifyKeyChain(pinned.vkey, [], pinned.origin)
+    const record = await greffier.record(documentId)
+    const seen: string[] = []
+    let cursor: string | null = null
+    do {
+      const path = `/v1/documents/${documentId}/proofs?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`
+      const page: ProofsPage = await greffier.json(path)
+      for (const one of page.events) {
+        if (one.status !== 'proven') continue
+        const leafHash = createHash('sha256')
+          .update(Buffer.concat([Buffer.of(0), Buffer.from(one.event)]))
+          .digest()
+        const verifiers = chain.keys.map(({ verifier }) => verifier)
+        expect(verifyTlogProof(one.proof, { leafHash, origin: page.origin, verifiers }).index).toBe(one.leaf_index)
+        expect(JSON.parse(one.event).event_id).toBe(one.event_id)
+        seen.push(one.event_id)
+      }
+      cursor = page.next_cursor
+    } while (cursor !== null)
+    expect(seen).toEqual(record.map(({ event_id }) => event_id))
+  })
+})
+
+interface ProofsPage {
+  origin: string
+  events: (
+    | { status: 'proven'; event_id: string; leaf_index: number; event: string; proof: string }
+    | { status: 'pending'; event_id: string }
+  )[]
+  next_cursor: string | null
+}
