@@ -15,6 +15,7 @@ export const FULL_EVENT: ProcessingEvent = ProcessingEvent.parse({
   step: 'enrich',
   purpose: 'invoice_processing',
   activity_ref: 'invoices',
+  register_hash: '12'.repeat(32),
   legal_basis: 'A6-1-b',
   art9_basis: 'A9-2-f',
   request_ref: '01a21a29-c0a9-7082-9604-fe67d4228a40',
@@ -39,6 +40,7 @@ export const FULL_EVENT: ProcessingEvent = ProcessingEvent.parse({
     tokens_out: 130,
     provider_request_id: 'req-77',
     schema_hash: '34'.repeat(32),
+    prompt_hmac: '56'.repeat(32),
     cost: { micro_eur: 512, currency: 'USD', rate_micro_eur: 900_000, price_read_on: '2026-11-01', rate_read_on: '2026-11-02' },
   },
   minimisation: {
