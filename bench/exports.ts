@@ -51,6 +51,7 @@ export async function run({ quick, say }: Options): Promise<Row[]> {
     const { eventsPerSecond, peakBytes } = await exportAll(at, format)
     const before = few.get(format)?.peakBytes ?? 0
     const note = `peak of the service ${(before / MEGABYTE).toFixed(0)} MB with ${FEW * share} events and ${(peakBytes / MEGABYTE).toFixed(0)} MB with ${MANY * share}`
+    say(note)
     rows.push(single({ name: `export, ${format}, ${MANY * share} events`, unit: 'events/s', product: eventsPerSecond, goal: null }))
     rows.push(single({ name: `export, ${format}, memory`, unit: 'ratio of peaks', product: peakBytes / before, goal: FLAT, note }))
   }
@@ -77,12 +78,20 @@ async function exportAll({ service, owner, apiKey }: At, format: keyof typeof OT
     [service.pid],
     async () => {
       let lines = 0
-      for await (const chunk of await download(service, apiKey, `format=${format}`)) for (const byte of chunk) if (byte === 0x0a) lines++
+      for await (const chunk of await download(service, apiKey, `format=${format}`))
+        lines += linesOf(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
       expectExactly(`lines of ${format}`, lines, events + OTHER_LINES[format])
     },
     SAMPLE_MS,
   )
   return { eventsPerSecond: (events / (performance.now() - startedAtMs)) * 1_000, peakBytes }
+}
+
+/** By the search of the engine: byte by byte, the reader would be what is measured. */
+function linesOf(chunk: Buffer): number {
+  let lines = 0
+  for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) lines++
+  return lines
 }
 
 async function exportPdf({ service, apiKey }: At, events: number): Promise<number> {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { PassThrough, type Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import PDFDocument from 'pdfkit'
+import { setByCharacter } from './set-by-character.ts'
 
 export interface Section {
   heading: string
@@ -32,8 +33,6 @@ const CELL_LINES_MAX = 40
 const FONTS = { regular: 'DejaVuSansCondensed.ttf', bold: 'DejaVuSansCondensed-Bold.ttf' } as const
 const SIZES_PT = { title: 21, subtitle: 10.5, heading: 13, text: 9.5, cell: 7.5, footer: 7.5 } as const
 const LEADING = 1.35
-/** More than any European alphabet has. */
-const CHARACTERS_KNOWN_MAX = 4_000
 const INK = '#1c2430'
 const QUIET = '#5d6775'
 const LINE = '#d4d9e0'
@@ -215,37 +214,6 @@ function createPage(document: PDFKit.PDFDocument, footer: string) {
       line(head ? QUIET : LINE)
       return 'written'
     },
-  }
-}
-
-interface Run {
-  glyphs: unknown[]
-  positions: unknown[]
-  advanceWidth: number
-}
-
-/**
- * The library shapes every text anew, which takes most of the time of a table: identifiers are all different. Set character by character, each shaped once,
- * a text loses its kerning alone, since composed letters are one character each.
- */
-function setByCharacter(document: PDFKit.PDFDocument): void {
-  const font = (document as unknown as { _font: { layout(text: string): Run } })._font
-  const shape = font.layout.bind(font)
-  const known = new Map<string, Run>()
-  font.layout = (text) => {
-    const run: Run = { glyphs: [], positions: [], advanceWidth: 0 }
-    for (const character of text) {
-      let one = known.get(character)
-      if (!one) {
-        if (known.size >= CHARACTERS_KNOWN_MAX) known.clear()
-        one = shape(character)
-        known.set(character, one)
-      }
-      for (const glyph of one.glyphs) run.glyphs.push(glyph)
-      for (const position of one.positions) run.positions.push(position)
-      run.advanceWidth += one.advanceWidth
-    }
-    return run
   }
 }
 
