@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import type { Writable } from 'node:stream'
-import type { DocumentStatus, DocumentView, UploadAccepted } from '../../shared/contracts/document.ts'
-import type { Field } from '../../shared/contracts/extraction.ts'
+import type { DocumentAi } from '../../shared/contracts/ai-mark.ts'
+import type { DocumentStatus, DocumentView, FieldView, UploadAccepted } from '../../shared/contracts/document.ts'
 import { CliError, toCliError } from './cli-error.ts'
 import type { Client, UploadChoices } from './client.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
@@ -22,7 +22,9 @@ export interface DocumentResult {
   type: string | null
   language: string | null
   pages: Array<{ number: number; method: string; characters: number }>
-  fields: Record<string, Field>
+  fields: Record<string, FieldView>
+  /** What the server says of who made them (AI Act Art. 50(2)); null while they were not asked for. */
+  ai: DocumentAi | null
   seconds: number
 }
 
@@ -126,6 +128,7 @@ function resultOf(outcome: {
     language: view?.language ?? null,
     pages: (view?.pages ?? []).map(({ number, method, characters }) => ({ number, method, characters })),
     fields: view?.fields ?? {},
+    ai: view?.ai ?? null,
     seconds,
   }
 }

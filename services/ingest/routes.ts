@@ -14,12 +14,13 @@ import { addRevision, type DocumentRow, findDocument, listDocuments } from '../.
 import { eraseByHand } from '../../shared/database/erasures.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { redriveDocument } from '../../shared/database/redrive.ts'
+import { disclosureOf } from '../../shared/inference/ai-mark.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { addProgressRoute } from './progress.ts'
 import type { IngestServices } from './services.ts'
 import { FORMATS } from './sniff.ts'
-import { documentHead, readDocumentView } from './view.ts'
+import { documentHead, generatorOf, readDocumentView } from './view.ts'
 
 const tags = ['documents']
 const Id = z.object({ id: z.uuid() })
@@ -71,20 +72,23 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       schema: {
         tags,
         summary: 'Status, stages and fields',
-        description: 'Of a document that the policy refused, `refusal` says why, in sentences for whoever answers for the policy.',
+        description:
+          'Of a document that the policy refused, `refusal` says why, in sentences for whoever answers for the policy. Each field names what produced it, with the mark of AI Act Art. 50(2) where that is a language model; `ai` says the same of the document, once, for a person. The response header `AI-Disclosure` (draft-abaris-aicdh) says `mode=machine-generated` where anything in the response is, else `mode=none`.',
         params: Id,
         response: { 200: DocumentView },
       },
     },
-    async ({ identity, params }) => {
+    async ({ identity, params }, reply) => {
       const tenantKey = (await tenants.keys(identity.tenantId)).documents
-      return reading(identity.tenantId, params.id, async (tx) => {
+      const view = await reading(identity.tenantId, params.id, async (tx) => {
         const row = await findDocument(tx, params.id)
         return readDocumentView(tx, row, await vault.keys({ tenantKey, tenantId: row.tenant_id, documentId: row.id }), {
           ...services.rules,
           policyHash: services.policyHash,
         })
       })
+      reply.header('ai-disclosure', disclosureOf(view.ai.generated, generatorOf(view)))
+      return view
     },
   )
 

@@ -1,12 +1,14 @@
 import type { DocumentKeys } from '../../shared/blobs/vault.ts'
+import { type Producer, Producers } from '../../shared/contracts/ai-mark.ts'
 import type { DocumentView, ExtractionView, Refusal, StageView } from '../../shared/contracts/document.ts'
-import { DocumentType } from '../../shared/contracts/extraction.ts'
+import { DocumentType, type Field } from '../../shared/contracts/extraction.ts'
 import { STAGES } from '../../shared/contracts/jobs.ts'
 import type { Tx } from '../../shared/database/connection.ts'
 import { type DocumentRow, listStages, openAnnex } from '../../shared/database/documents.ts'
 import { readRefusedCalls } from '../../shared/database/events.ts'
 import { readReviewedFields, shownFields } from '../../shared/database/field-reviews.ts'
 import { schemaOfRevision, shownRevision } from '../../shared/database/revision-schema.ts'
+import { markDocument } from '../../shared/inference/ai-mark.ts'
 import { assemble } from '../../shared/inference/extraction/assemble.ts'
 import { explainRefusal, type RulesInForce } from '../../shared/policy/refusal.ts'
 
@@ -37,6 +39,7 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
   const shown = await shownRevision(tx, row)
   const fields = shownFields(await readReviewedFields(tx, { ...place, revision: shown }, keys))
   const { file_name, metadata } = openAnnex(keys, row)
+  const { pages_read, producers } = await readReading(tx, row.id, shown)
   return {
     ...documentHead(row),
     file_name,
@@ -44,10 +47,22 @@ export async function readDocumentView(tx: Tx, row: DocumentRow, keys: DocumentK
     stages,
     pages: shown === row.revision ? current : await readPagesHead(tx, row.id, shown),
     schema_name: row.schema_name,
-    fields,
-    extraction: await readExtraction(tx, row, shown, fields),
+    fields: Object.fromEntries(
+      Object.entries(fields).map(([name, field]) => {
+        const produced_by = field.status === 'corrected' ? null : (producers?.extracted_by ?? null)
+        return [name, { ...field, produced_by }]
+      }),
+    ),
+    ai: markDocument(producers, pages_read !== null, row.language),
+    extraction: await readExtraction(tx, { row, revision: shown, pages_read }, fields),
     refusal: row.status === 'refused' ? await readRefusal(tx, row, stages, rules) : null,
   }
+}
+
+/** Whom a header of the whole response can name: one who generated something in it, or null. */
+export function generatorOf({ fields, ai }: Pick<DocumentView, 'fields' | 'ai'>): Producer | null {
+  const producers = [...Object.values(fields).map(({ produced_by }) => produced_by), ai.classified_by]
+  return producers.find((producer) => producer?.mark) ?? null
 }
 
 async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[], rules: RulesInForce): Promise<Refusal | null> {
@@ -56,17 +71,26 @@ async function readRefusal(tx: Tx, row: DocumentRow, stages: readonly StageView[
 }
 
 /** Fields are written by a stage in one transaction with the pages that they were read from: with neither there is nothing to show. */
-async function readExtraction(tx: Tx, row: DocumentRow, revision: number, fields: DocumentView['fields']): Promise<ExtractionView | null> {
-  const { pages_read } = await tx
-    .selectFrom('revisions')
-    .select('pages_read')
-    .where('document_id', '=', row.id)
-    .where('revision', '=', revision)
-    .executeTakeFirstOrThrow()
+async function readExtraction(
+  tx: Tx,
+  { row, revision, pages_read }: { row: DocumentRow; revision: number; pages_read: number | null },
+  fields: Readonly<Record<string, Field>>,
+): Promise<ExtractionView | null> {
   const { data: type } = DocumentType.safeParse(row.type)
   if (pages_read === null || !type) return null
   const schema = await schemaOfRevision(tx, row.id, revision, type)
   return { schema: { name: schema.name, version: schema.version }, ...assemble(fields, schema), pages_read }
+}
+
+/** From how many pages the fields of a revision were read, and by what. */
+async function readReading(tx: Tx, documentId: string, revision: number) {
+  const { pages_read, produced_by } = await tx
+    .selectFrom('revisions')
+    .select(['pages_read', 'produced_by'])
+    .where('document_id', '=', documentId)
+    .where('revision', '=', revision)
+    .executeTakeFirstOrThrow()
+  return { pages_read, producers: Producers.nullable().parse(produced_by) }
 }
 
 /** Stages that have begun or are due, in the order of the pipeline. */

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { Answer, AnswerRequest, SearchRequest, SearchResponse } from '../../shared/contracts/retrieval.ts'
+import { disclosureOf } from '../../shared/inference/ai-mark.ts'
 import { authorize } from '../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../shared/runtime/http.ts'
 import { type AnswerServices, answerQuestion } from './answer.ts'
@@ -41,12 +42,17 @@ export function addRetrieval(server: HttpServer, services: AnswerServices): void
       schema: {
         tags: ['retrieval'],
         summary: 'An answer with checked citations, or none',
-        description: 'Each quote was found letter by letter in the cited page. `abstained` is true where the documents support no answer.',
+        description:
+          'Each quote was found letter by letter in the cited page. `abstained` is true where the documents support no answer. `ai` carries the mark of AI Act Art. 50(2) where a language model wrote the answer, and what it is to a person in a sentence; quotes are copied and never generated. The response header `AI-Disclosure` (draft-abaris-aicdh) says `mode=machine-generated` with model and provider, or `mode=none`.',
         body: AnswerRequest,
         response: { 200: Answer },
       },
     },
-    ({ identity, body }, reply) => answerQuestion(services, identity.tenantId, body, callerSignal(reply)),
+    async ({ identity, body }, reply) => {
+      const answer = await answerQuestion(services, identity.tenantId, body, callerSignal(reply))
+      reply.header('ai-disclosure', disclosureOf(answer.ai.generated, answer.ai))
+      return answer
+    },
   )
 }
 

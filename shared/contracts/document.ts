@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DocumentAi, Producer } from './ai-mark.ts'
 import { Field } from './extraction.ts'
 import { SchemaName } from './schemas.ts'
 
@@ -113,6 +114,13 @@ export const ExtractionView = z.strictObject({
 })
 export type ExtractionView = z.infer<typeof ExtractionView>
 
+/** `produced_by` null: a person corrected it, or it was read before that was kept and may have been generated. */
+export const FieldView = z.strictObject({
+  ...Field.shape,
+  produced_by: Producer.nullable().describe('What read the field, with the mark of AI Act Art. 50(2) where a language model generated it'),
+})
+export type FieldView = z.infer<typeof FieldView>
+
 /** `schema_name` is what the upload named. `extraction` is null until the fields were read. */
 export const DocumentView = z.strictObject({
   ...DocumentHead.shape,
@@ -121,7 +129,8 @@ export const DocumentView = z.strictObject({
   stages: z.array(StageView),
   pages: z.array(PageView),
   schema_name: z.string().nullable(),
-  fields: z.record(z.string(), Field),
+  fields: z.record(z.string(), FieldView),
+  ai: DocumentAi,
   extraction: ExtractionView.nullable(),
   refusal: Refusal.nullable(),
 })

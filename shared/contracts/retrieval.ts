@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AiMark } from './ai-mark.ts'
 import { Correction } from './rectification.ts'
 
 /** A piece of one page: `start` and `end` are offsets into the page's text. `id` is the point's id in the search store. */
@@ -51,8 +52,8 @@ export const Citation = z.strictObject({
 export type Citation = z.infer<typeof Citation>
 
 /**
- * `answer` is null where the documents do not support one (`abstained`). `corrections`: what a person corrected of what is cited; the answer says it. `generated_by` names what wrote
- * it, for AI Act Art. 50(2).
+ * `answer` is null where the documents do not support one (`abstained`). `corrections`: what a person corrected of what is cited; the answer says it. `ai`
+ * says what wrote it, for machines and for people (AI Act Art. 50(2)).
  */
 export const Answer = z.strictObject({
   question: z.string(),
@@ -60,6 +61,6 @@ export const Answer = z.strictObject({
   abstained: z.boolean(),
   citations: z.array(Citation),
   corrections: z.array(Correction),
-  generated_by: z.strictObject({ processor: z.string(), model: z.string(), language_model: z.boolean(), notice: z.string() }),
+  ai: AiMark,
 })
 export type Answer = z.infer<typeof Answer>

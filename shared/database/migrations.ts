@@ -13,6 +13,7 @@ import { RECORDS } from './migrations/0012-records.ts'
 import { REGISTER } from './migrations/0013-register.ts'
 import { RETENTION } from './migrations/0014-retention.ts'
 import { RECTIFICATION } from './migrations/0015-rectification.ts'
+import { MARKS } from './migrations/0016-marks.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -81,4 +82,5 @@ const MIGRATIONS = [
   REGISTER,
   RETENTION,
   RECTIFICATION,
+  MARKS,
 ] as const

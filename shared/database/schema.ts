@@ -119,6 +119,8 @@ export interface Tables {
     cause: 'upload' | 'version' | 'reprocess'
     /** Pages with text from which fields were read; null until they were. */
     pages_read: number | null
+    /** `Producers` as JSON; null until fields were read, and where that was before this was kept. */
+    produced_by: ColumnType<unknown, undefined, string>
     created_at: Timestamp
     completed_at: NullableTimestamp
     /** By which of the tenant's own schemas the fields were read. */

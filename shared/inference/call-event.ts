@@ -1,3 +1,4 @@
+import { TRAINED_ALGORITHMIC_MEDIA } from '../contracts/ai-mark.ts'
 import type { Cost } from '../contracts/cost.ts'
 import type { EventDraft, ProcessingEvent } from '../contracts/record.ts'
 import { classesOf, type Decision } from '../policy/evaluate.ts'
@@ -22,6 +23,7 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
   const question = context.subjects.find((subject) => subject.document_id === null)
   const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
   const { processor, endpoints, region, models, languageModel } = provider
+  const generates = languageModel && context.task !== 'embed'
   const recipients = endpoints.map((endpoint) => recipientOf(rules.register, { processor, endpoint, region }, rules.declarations))
   return {
     operation: context.task === 'embed' ? 'Derive' : 'Infer',
@@ -54,7 +56,7 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
       prompt_hmac: null,
       cost: null,
     },
-    ai_generated: languageModel && context.task !== 'embed',
+    ...(generates ? GENERATED : NOT_GENERATED),
     hits: single
       ? []
       : documents.flatMap((subject) =>
@@ -62,6 +64,12 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
         ),
   }
 }
+
+type Marking = Pick<ProcessingEvent, 'ai_generated' | 'marking'>
+
+/** AI Act Art. 50(2): whatever such a call brings back is marked so wherever it is shown (ai-mark.ts). */
+const GENERATED: Marking = { ai_generated: true, marking: TRAINED_ALGORITHMIC_MEDIA }
+export const NOT_GENERATED: Marking = { ai_generated: false, marking: null }
 
 /** The same after an answer: who gave it, with which model, for how much. */
 export function describeAnswer(draft: CallDraft, facts: CallFacts, cost: Cost | null): CallDraft {
@@ -72,13 +80,21 @@ export function describeAnswer(draft: CallDraft, facts: CallFacts, cost: Cost | 
   }
 }
 
+/** A provider need not say which model it ran (wire-facts.ts). */
+const NOT_STATED = 'not stated'
+
 /** What a model's name or a request's id looks like. The record keeps what a provider says for ever: its words must not bring text into it. */
 const NAME = /^[\w./][\w.:/@+-]{0,127}$/
+
+/** The model that a provider says it ran; null where it said nothing, or what is no name. */
+export function modelStated({ modelReturned }: Pick<CallFacts, 'modelReturned'>): string | null {
+  return modelReturned !== NOT_STATED && NAME.test(modelReturned) ? modelReturned : null
+}
 
 function reported(model: NonNullable<ProcessingEvent['model']>, facts: CallFacts, cost: Cost | null): ProcessingEvent['model'] {
   return {
     ...model,
-    returned: NAME.test(facts.modelReturned) ? facts.modelReturned : 'not stated',
+    returned: modelStated(facts) ?? NOT_STATED,
     tokens_in: facts.tokensIn,
     tokens_cached: facts.tokensCached,
     tokens_out: facts.tokensOut,

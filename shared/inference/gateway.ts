@@ -13,7 +13,7 @@ import { type Declarations, recipientOf } from '../policy/recipient.ts'
 import { explainRefusal } from '../policy/refusal.ts'
 import type { ProcessorRegister } from '../policy/register.ts'
 import { NO_CUSTODY } from './call-custody.ts'
-import { type CallDraft, describeAnswer, describeCall } from './call-event.ts'
+import { type CallDraft, describeAnswer, describeCall, NOT_GENERATED } from './call-event.ts'
 import { maskCall } from './masked-provider.ts'
 import { meterCall } from './meter.ts'
 import { hearPrompt } from './prompt-mac.ts'
@@ -103,7 +103,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
         const draft = describeCall(options, provider, decision, context)
         if (decision.outcome === 'refused') {
           refused.push(draft)
-          await write(options, context, { ...draft, phase: 'refused', ai_generated: false })
+          await write(options, context, { ...draft, phase: 'refused', ...NOT_GENERATED })
           continue
         }
         const result = await show(options, context, { provider, decision, draft }, run)
@@ -175,7 +175,7 @@ async function show<T>(
     await close({
       ...(used && describeAnswer(draft, used, cost)),
       ...(unmaskable && used === null && NO_CUSTODY),
-      ai_generated: false,
+      ...NOT_GENERATED,
       phase: unmaskable ? 'refused' : 'completed',
       result: unmaskable ? null : 'failed',
       error_code: code,

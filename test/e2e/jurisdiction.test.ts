@@ -181,7 +181,7 @@ describe('a question', () => {
     const { answer, chats } = await ask('Where is the diagnosis of Halvorsen kept?', documents())
     expect(chats).toEqual([])
     expect(relay.received()).not.toContain('SECRETMARK')
-    expect(answer).toMatchObject({ abstained: false, generated_by: { processor: 'builtin', language_model: false } })
+    expect(answer).toMatchObject({ abstained: false, ai: { generated: false, processor: 'builtin' } })
     expect(answer.citations[0]).toMatchObject({ document_id: ids.secret, quote: expect.stringContaining('drawer nine') })
 
     const asked = (await greffier.record(ids.secret)).filter((event) => !known.has(event.event_id) && event.model?.task === 'answer')
@@ -199,13 +199,13 @@ describe('a question', () => {
     expect(chats).toHaveLength(1)
     expect(JSON.stringify(chats[0]?.body)).toContain('OPENMARK')
     expect(relay.received()).not.toContain('SECRETMARK')
-    expect(answer).toMatchObject({ generated_by: { processor: 'mistral', language_model: true } })
+    expect(answer).toMatchObject({ ai: { generated: true, processor: 'mistral' } })
   })
 
   test('that finds nothing names no model: none was called', async () => {
     const { answer, chats } = await ask('Where is it?', ['0191d1a0-0000-7000-8000-000000000000'])
     expect(chats).toEqual([])
-    expect(answer).toMatchObject({ abstained: true, generated_by: { processor: 'none', language_model: false } })
+    expect(answer).toMatchObject({ abstained: true, ai: { generated: false, processor: null } })
   })
 
   test('whose asker hangs up while the provider is silent leaves a failed call on record, and no open intent', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { TRAINED_ALGORITHMIC_MEDIA } from '../../shared/contracts/ai-mark.ts'
 import type { Answer } from '../../shared/contracts/retrieval.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { type ModelDouble, startModelDouble } from '../support/model-double.ts'
@@ -87,7 +88,7 @@ test('a question is masked with its passages, and the answer quotes what the pag
     question: `Who is reached at ${PHONE}, the lighthouse keeper?`,
     document_ids: [document_id],
   })
-  expect(answer).toMatchObject({ abstained: false, generated_by: { processor: 'mistral' } })
+  expect(answer).toMatchObject({ abstained: false, ai: { generated: true, mark: TRAINED_ALGORITHMIC_MEDIA, processor: 'mistral' } })
   expect(answer.answer).toContain(PHONE)
   expect(answer.citations[0]?.quote).toContain(PHONE)
   expect(sent()).not.toContain(PHONE)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Pool } from 'pg'
 import { startStandalone } from '../../services/standalone/app.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
+import type { DocumentAi, Producer } from '../../shared/contracts/ai-mark.ts'
 import { FINAL_STATUSES, type Refusal, type UploadAccepted } from '../../shared/contracts/document.ts'
 import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
 import { createApiKey } from '../../shared/database/api-keys.ts'
@@ -64,7 +65,11 @@ export interface DocumentJson {
   metadata: Record<string, string>
   stages: { stage: string; status: string; starts: number; started_at: string | null; finished_at: string | null }[]
   pages: { number: number; method: string; characters: number; reason: string | null }[]
-  fields: Record<string, { value: string; status: string; evidence: { page: number; start: number; end: number; quote: string }[] }>
+  fields: Record<
+    string,
+    { value: string; status: string; evidence: { page: number; start: number; end: number; quote: string }[]; produced_by: Producer | null }
+  >
+  ai: DocumentAi
   extraction: unknown
   schema_name: string | null
   refusal: Refusal | null

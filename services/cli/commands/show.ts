@@ -1,6 +1,7 @@
 import type { DocumentView } from '../../../shared/contracts/document.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { printNotice } from '../print/answer.ts'
 import { printDocument } from '../print/document.ts'
 import { alignRows } from '../print/table.ts'
 import { bytesText, clean, secondsText } from '../print/text.ts'
@@ -20,6 +21,8 @@ export async function show(context: CommandContext, id: string): Promise<ExitCod
     ...Object.entries(document.metadata).map(([name, value]) => [clean(name), clean(value)]),
   ]
   for (const line of alignRows(facts)) output.line(`  ${line}`)
+  output.line()
+  printNotice(output, [document])
   return EXIT.ok
 }
 

@@ -51,7 +51,7 @@ async function askAll(
   for (const question of questions) {
     const answer = await askOne(context, client, question)
     if (answer) printAnswer(context.output, answer, (id) => names.get(id) ?? id)
-    asked.push({ result: answer ? questionResult(answer) : { question, answer: null, citations: [] }, answer })
+    asked.push({ result: answer ? questionResult(answer) : { question, answer: null, citations: [], ai: null }, answer })
   }
   printNotice(
     context.output,

@@ -19,7 +19,7 @@ export function printAnswer(output: Output, answer: Answer, nameOf: (documentId:
   output.line()
 }
 
-/** What wrote the answers: said once, in the provider's own words. */
-export function printNotice(output: Output, answers: readonly Answer[]): void {
-  for (const notice of new Set(answers.map(({ generated_by }) => generated_by.notice))) output.line(output.paint('dim', clean(notice)))
+/** What wrote the answers, or read the documents (AI Act Art. 50): each notice once. */
+export function printNotice(output: Output, marked: ReadonlyArray<{ ai: { notice: string } }>): void {
+  for (const notice of new Set(marked.map(({ ai }) => ai.notice))) output.line(output.paint('dim', clean(notice)))
 }

@@ -1,3 +1,4 @@
+import type { Producers } from '../../../shared/contracts/ai-mark.ts'
 import type { Classification } from '../../../shared/contracts/classification.ts'
 import type { DocumentType, Page } from '../../../shared/contracts/extraction.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
@@ -6,6 +7,7 @@ import type { DocumentRow } from '../../../shared/database/documents.ts'
 import { reviewFields } from '../../../shared/database/field-reviews.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
+import { producerOf } from '../../../shared/inference/ai-mark.ts'
 import { findSensitiveInAll } from '../../../shared/inference/builtin/sensitive.ts'
 import { judgeClaims } from '../../../shared/inference/extraction/judge.ts'
 import type { ExtractionSchema } from '../../../shared/inference/extraction/schema.ts'
@@ -43,7 +45,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
     try {
       const keys = await openKeys(vault, run)
       const pages = await withTenant(database, key.tenant_id, (tx) => readPages(tx, key, keys))
-      const { kind, subject, own, fields, pagesRead } = await read(services, run, pages, keys.commitment)
+      const { kind, subject, own, fields, pagesRead, producers } = await read(services, run, pages, keys.commitment)
       const { sensitivity, data_classes } = subject
       return {
         write: async (tx) => {
@@ -53,7 +55,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
           await ownSchemas.record(tx, key, own)
           await tx
             .updateTable('revisions')
-            .set({ pages_read: pagesRead })
+            .set({ pages_read: pagesRead, produced_by: JSON.stringify(producers) })
             .where('document_id', '=', key.document_id)
             .where('revision', '=', key.revision)
             .execute()
@@ -71,6 +73,7 @@ export function createEnrich(services: EnrichServices): StageHandler {
           criminal: data_classes.includes('criminal'),
           data_categories: kind.data_categories,
           subject_categories: kind.subject_categories,
+          ...markedBy(producers),
         },
       }
     } finally {
@@ -93,9 +96,10 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
   const tokens = estimateTokens(pages.map((page) => page.text))
   const call = { tenant_id: tenantId, step: 'enrich', tokens, prompt_keys: [promptKey], signal }
 
-  const { value: kind } = await gateway.call({ ...call, task: 'classify', language: null, subjects: [asFound] }, (provider, callSignal) =>
+  const classified = await gateway.call({ ...call, task: 'classify', language: null, subjects: [asFound] }, (provider, callSignal) =>
     provider.classify(pages, callSignal),
   )
+  const kind = classified.value
   const known: Classification = { ...kind, data_categories: [...new Set([...found.data_categories, ...kind.data_categories])] }
   const subject = {
     ...asFound,
@@ -114,7 +118,14 @@ async function read({ database, gateway, ownSchemas }: EnrichServices, run: Stag
     (provider, callSignal) => provider.extract(pages, { schema, language }, callSignal),
   )
   const fields = judgeClaims(extracted.value.claims, { pages, schema, language, byRules: !extracted.provider.languageModel })
-  return { kind: known, subject, own, fields, pagesRead: extracted.value.pagesRead }
+  const producers = { classified_by: producerOf(classified, 'classify'), extracted_by: producerOf(extracted, 'extract') }
+  return { kind: known, subject, own, fields, pagesRead: extracted.value.pagesRead, producers }
+}
+
+/** The stage's own event says of what it wrote what the events of its calls say of what they brought. */
+function markedBy({ classified_by, extracted_by }: Producers) {
+  const marking = classified_by.mark ?? extracted_by.mark
+  return { ai_generated: marking !== null, marking }
 }
 
 /** At once, whatever becomes of this start: an earlier revision of the same bytes may be live, and questions are answered from it meanwhile. */

@@ -209,7 +209,15 @@ function viewOf(name: string, text: string, query: URLSearchParams, options: Fak
     pages: broken ? [] : [{ number: 1, method: 'plain', characters: text.length, reason: null }],
     fields: broken
       ? {}
-      : { title: { value: text.slice(0, 20), status: 'verified', evidence: [{ page: 1, start: 0, end: 20, quote: text.slice(0, 20) }] } },
+      : {
+          title: {
+            value: text.slice(0, 20),
+            status: 'verified',
+            evidence: [{ page: 1, start: 0, end: 20, quote: text.slice(0, 20) }],
+            produced_by: null,
+          },
+        },
+    ai: { generated: false, mark: null, notice: 'Read by rules; no language model was used.', classified_by: null },
     schema_name: query.get('schema'),
     extraction: null,
     refusal: null,
@@ -234,11 +242,13 @@ function answerOf(question: string, live: readonly Stored[], inventive: boolean)
     abstained: !found,
     citations: citation ? [citation] : [],
     corrections: [],
-    generated_by: {
+    ai: {
+      generated: false,
+      mark: null,
+      notice: 'Quoted by rules; no language model wrote this.',
       processor: 'builtin',
       model: 'builtin',
-      language_model: false,
-      notice: 'Quoted by rules; no language model wrote this.',
+      model_version: null,
     },
   })
 }
