@@ -29,6 +29,8 @@ function fakeStandalone(options: FakeServerOptions = {}, firstStart = true) {
   return { seen, start }
 }
 
+/** What `--json` says of who wrote an answer (AI Act Art. 50(2)). */
+const BY_RULES = expect.objectContaining({ generated: false, mark: null, processor: 'builtin' })
 const LETTERS = { 'one.txt': 'Die Kündigungsfrist beträgt drei Monate.', 'two.txt': "It's a letter about parking." }
 
 async function withSamples<T>(work: (samples: Parameters<typeof demo>[1], folder: string) => Promise<T>): Promise<T> {
@@ -68,8 +70,9 @@ describe('try', () => {
           question: 'Welche Kündigungsfrist gilt?',
           answer: LETTERS['one.txt'],
           citations: [{ document_id: printed.documents[0].document_id, page: 1, quote: LETTERS['one.txt'], verified: true }],
+          ai: BY_RULES,
         },
-        { question: 'Eiffelturm?', answer: null, citations: [] },
+        { question: 'Eiffelturm?', answer: null, citations: [], ai: BY_RULES },
       ])
       expect([existsSync(seen.dataDir), seen.closed]).toEqual([false, 1])
     })
@@ -139,8 +142,9 @@ describe('demo', () => {
             question: samples.questions[0]?.question,
             answer: LETTERS['one.txt'],
             citations: [expect.objectContaining({ page: 1, verified: true })],
+            ai: BY_RULES,
           },
-          { question: samples.questions[1]?.question, answer: null, citations: [] },
+          { question: samples.questions[1]?.question, answer: null, citations: [], ai: BY_RULES },
         ],
         record: { document_id: expect.any(String), events: 1 },
         erased: { document_id: printed.record.document_id, found_after: 0 },
