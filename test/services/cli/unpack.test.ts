@@ -1,17 +1,19 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Header, pack } from 'tar-stream'
+import { pack } from 'tar-stream'
 import { afterAll, expect, test } from 'vitest'
 import { CliError } from '../../../services/cli/cli-error.ts'
 import { unpackBundle } from '../../../services/cli/unpack.ts'
 
+type Entry = Parameters<ReturnType<typeof pack>['entry']>[0]
+
 const folder = mkdtempSync(join(tmpdir(), 'greffier-unpack-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const END: [Header, string] = [{ name: 'bundle.note' }, 'signed\n']
+const END: [Entry, string] = [{ name: 'bundle.note' }, 'signed\n']
 
-async function tarOf(...entries: [Header, string][]): Promise<Buffer> {
+async function tarOf(...entries: [Entry, string][]): Promise<Buffer> {
   const archive = pack()
   for (const [header, content] of entries) archive.entry(header, content)
   archive.finalize()
@@ -39,7 +41,7 @@ test('an archive is unpacked whole into a folder that was missing or empty', asy
   rmSync(join(folder, 'deep'), { recursive: true })
 })
 
-const hostile: [what: string, ...entries: [Header, string][]][] = [
+const hostile: [what: string, ...entries: [Entry, string][]][] = [
   ['a path upwards', [{ name: '../outside' }, 'x'], END],
   ['a path upwards in the middle', [{ name: 'proofs/../../outside' }, 'x'], END],
   ['an absolute path', [{ name: '/tmp/outside' }, 'x'], END],
