@@ -171,7 +171,7 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const from = Number(query.get('cursor') ?? 0)
     const limit = Number(query.get('limit') ?? 20)
     const page = all.slice(from, from + limit).map(({ view }) => {
-      const { file_name, metadata, stages, pages, schema_name, fields, extraction, refusal, ...head } = view
+      const { file_name, metadata, stages, pages, schema_name, fields, ai, extraction, refusal, ...head } = view
       return head
     })
     return send(response, 200, { documents: page, next_cursor: from + limit < all.length ? String(from + limit) : null })
