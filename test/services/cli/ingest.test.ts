@@ -53,8 +53,10 @@ describe('ingest', () => {
             status: 'verified',
             evidence: [{ page: 1, start: 0, end: 20, quote: 'Guten Tag, das ist e' }],
             checks: [],
+            produced_by: null,
           },
         },
+        ai: { generated: false, mark: null, notice: 'Read by rules; no language model was used.', classified_by: null },
         seconds: expect.any(Number),
       },
     ])
