@@ -53,6 +53,11 @@ export async function run({ rounds, quick, say }: Options): Promise<Row[]> {
   return rows
 }
 
+/** As `appendEvent` fills them. */
+const COLUMNS = sql.raw(
+  'id, tenant_id, document_ids, phase, closes, body, occurred_at, operation, outcome, purpose, legal_basis, processor',
+)
+
 async function appendRows(store: LedgerStore, count: number, rounds: number): Promise<Row[]> {
   const { database, owner, tenants, body } = store
   const tenantId = await tenants.create('appends')
@@ -61,12 +66,12 @@ async function appendRows(store: LedgerStore, count: number, rounds: number): Pr
     ALTER TABLE bare_events ADD FOREIGN KEY (tenant_id) REFERENCES tenants, ADD FOREIGN KEY (closes) REFERENCES bare_events (id), ENABLE ROW LEVEL SECURITY;
     CREATE POLICY of_tenant ON bare_events USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
     GRANT INSERT ON bare_events TO PUBLIC`)
-  const doc = DRAFT.doc_ref
+  const { doc_ref, operation, purpose, recipient } = DRAFT
+  const values = () => sql`${newId()}, ${tenantId}, ARRAY[${doc_ref}]::uuid[], 'completed', NULL, ${body},
+    now(), ${operation}, 'completed', ${purpose}, NULL, ${recipient?.processor}`
   const statements = {
-    bare: () => sql`INSERT INTO bare_events (id, tenant_id, document_ids, phase, closes, body)
-      VALUES (${newId()}, ${tenantId}, ARRAY[${doc}]::uuid[], 'completed', NULL, ${body})`,
-    queued: () => sql`WITH logged AS (INSERT INTO events (id, tenant_id, document_ids, phase, closes, body)
-      VALUES (${newId()}, ${tenantId}, ARRAY[${doc}]::uuid[], 'completed', NULL, ${body}) RETURNING tenant_id, seq)
+    bare: () => sql`INSERT INTO bare_events (${COLUMNS}) VALUES (${values()})`,
+    queued: () => sql`WITH logged AS (INSERT INTO events (${COLUMNS}) VALUES (${values()}) RETURNING tenant_id, seq)
       INSERT INTO ledger_queue (tenant_id, event_seq) SELECT tenant_id, seq FROM logged`,
   }
   const timedAll = (work: () => Promise<unknown>) => timed(store, count, () => inFlight(count, work))

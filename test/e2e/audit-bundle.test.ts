@@ -95,7 +95,9 @@ describe('a bundle of the running system', () => {
   })
 
   test('is checked where there is no network, nothing may be written and no other program started', async () => {
-    const done = await runCli(['verify', at('whole'), '--vkey', pinned.vkey], { node: ['--permission', '--allow-fs-read=*'] })
+    const done = await runCli(['verify', at('whole'), '--vkey', pinned.vkey], {
+      node: ['--permission', '--allow-worker', '--allow-fs-read=*'],
+    })
     expect(done, done.stderr).toMatchObject({ code: 0 })
   })
 

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { NODE_PRIMITIVES } from '../../../shared/blobs/hashing.ts'
+import { openLeafHashing } from '../../../shared/blobs/leaf-hashing.ts'
 import { type BundleVerdict, checkBundle } from '../../../shared/ledger/bundle-check.ts'
 import { peekCheckpoint } from '../../../shared/ledger/checkpoint.ts'
 import { LedgerError } from '../../../shared/ledger/ledger-error.ts'
@@ -33,6 +33,7 @@ export async function verify(
   const knownCheckpoint = pins.knownCheckpoint === undefined ? undefined : await readKnown(pins.knownCheckpoint, vkey)
   await checkFolder(folder)
   const bar = createProgressBar(stderr, 'verify')
+  const hashing = openLeafHashing()
   let bytes = 0
   try {
     const source = await openBundleFolder(folder, (chunkBytes) => {
@@ -40,7 +41,7 @@ export async function verify(
       bytes += chunkBytes
       bar.update(Math.min(99, (100 * bytes) / Math.max(source.bytes, 1)), '')
     })
-    const verdict = await checkBundle(source, { vkey, ...(knownCheckpoint === undefined ? {} : { knownCheckpoint }) }, NODE_PRIMITIVES)
+    const verdict = await checkBundle(source, { vkey, ...(knownCheckpoint === undefined ? {} : { knownCheckpoint }) }, hashing.primitives)
     bar.finish(verdict.status)
     output.value(verdict)
     print(output, verdict, knownCheckpoint !== undefined)
@@ -50,6 +51,7 @@ export async function verify(
     throw new CliError('CHECK_FAILED', `the check could not be done: ${reasonOf(error)}`, EXIT.software, { cause: error })
   } finally {
     bar.stop()
+    await hashing.close()
   }
 }
 
