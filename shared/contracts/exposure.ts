@@ -34,7 +34,7 @@ export type Held = z.infer<typeof Held>
 
 const Span = { first_sent: z.iso.datetime(), last_sent: z.iso.datetime() }
 
-/** `known_then`: the register named the subprocessor on the day of the calls. `known_now`: it does today. A direct path is known both times. */
+/** `known_then`: the register named the subprocessor on the day of the calls. `known_now`: it does today. A direct path was known then, and is now where the register still holds the processor. */
 export const ExposurePath = z.strictObject({
   processor: z.string(),
   endpoint: z.string(),
@@ -46,11 +46,20 @@ export const ExposurePath = z.strictObject({
   countries: z.array(z.string()),
   documents: z.int(),
   calls: z.int(),
+  /** Of the calls. */
+  masking: z.partialRecord(Masking, z.int()),
   ...Span,
 })
 export type ExposurePath = z.infer<typeof ExposurePath>
 
-export const ExposureUse = z.strictObject({ task: z.string(), purpose: z.string().nullable(), documents: z.int(), calls: z.int(), ...Span })
+export const ExposureUse = z.strictObject({
+  task: z.string(),
+  purpose: z.string().nullable(),
+  documents: z.int(),
+  calls: z.int(),
+  masking: z.partialRecord(Masking, z.int()),
+  ...Span,
+})
 export type ExposureUse = z.infer<typeof ExposureUse>
 
 export const ExposedDocument = z.strictObject({

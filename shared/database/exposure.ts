@@ -91,6 +91,13 @@ export async function readSentCalls(tx: Tx, ids: readonly string[], { processors
   })
 }
 
+/** Whether the tenant's record has a call to this processor: one that was left may not stand in the register any more. */
+export async function wasCalled(tx: Tx, processor: string): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM events WHERE phase = 'intent' AND body::jsonb->'recipient'->>'processor' = ${processor} LIMIT 1`.execute(tx)
+  return rows.length > 0
+}
+
 export const isLastPage = (calls: readonly SentOnRecord[]): boolean => calls.length < PAGE_EVENTS
 
 type Categories = 'data_categories' | 'subject_categories'

@@ -37,7 +37,7 @@ export function draftNotification(
     `- Countries: ${totals.countries.map(text).join(', ') || 'not known'}. Transfers on record: ${totals.transfers.map(text).join(', ') || 'none'}`,
     ...report.paths.map(
       (path) =>
-        `- Path: ${text(path.processor)}, ${text(path.endpoint)}, region ${text(path.region)}${path.subprocessor === null ? '' : `, subprocessor ${text(path.subprocessor)}`}: ${path.documents} documents${path.known_then ? '' : ' (known only from today’s register)'}${path.known_now ? '' : ' (not in today’s register any more)'}`,
+        `- Path: ${text(path.processor)}, ${text(path.endpoint)}, region ${text(path.region)}${path.subprocessor === null ? '' : `, subprocessor ${text(path.subprocessor)}`}: ${path.documents} documents, calls: ${countsText(path.masking)}${path.known_then ? '' : ' (known only from today’s register)'}${path.known_now ? '' : ' (not in today’s register any more)'}`,
     ),
     '## (b) Contact',
     `Data protection officer or other contact point: ${dpoContact === null ? TO_FILL_IN : text(dpoContact)}`,
@@ -62,8 +62,14 @@ function timeLines(awareAt: string | null, now: string, notificationHours: numbe
   return left >= 0 ? [aware] : [`${aware}: overdue`, `Reasons for the delay (Art. 33(1)): ${TO_FILL_IN}`]
 }
 
-function subjectsText({ subjects }: ExposureTotals): string {
-  if (subjects === null) return `not known: rules found no identifier of a person in these documents. ${TO_FILL_IN}`
+function subjectsText({ subjects, documents, documents_erased }: ExposureTotals): string {
+  if (subjects === null) {
+    const why =
+      documents > 0 && documents_erased === documents
+        ? 'all of these documents are erased'
+        : 'rules found no identifier of a person in these documents'
+    return `not known: ${why}. ${TO_FILL_IN}`
+  }
   return `${subjects.at_least ? 'at least ' : ''}${subjects.count}`
 }
 

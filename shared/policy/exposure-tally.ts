@@ -55,7 +55,8 @@ export function exposedDocument(facts: DocumentFacts, calls: readonly HeldCall[]
   }
 }
 
-type Group<Key> = Key & { documents: number; calls: number; first_sent: string; last_sent: string }
+type Counted = Pick<ExposurePath, 'documents' | 'calls' | 'masking' | 'first_sent' | 'last_sent'>
+type Group<Key> = Key & Counted
 
 /**
  * Sums a report over documents that come one by one in the order of their ids: nothing is kept of a document but its share of the sums. A call that
@@ -63,12 +64,12 @@ type Group<Key> = Key & { documents: number; calls: number; first_sent: string; 
  */
 export function createTally() {
   const totals = emptyTotals()
-  const paths = new Map<string, Group<Omit<ExposurePath, 'documents' | 'calls' | 'first_sent' | 'last_sent'>>>()
+  const paths = new Map<string, Group<Omit<ExposurePath, keyof Counted>>>()
   const uses = new Map<string, Group<Pick<ExposureUse, 'task' | 'purpose'>>>()
   const countries = new Set<string>()
   const transfers = new Set<string>()
-  const result = (subjects: ExposureTotals['subjects']) => ({
-    totals: { ...totals, subjects, countries: [...countries].sort(), transfers: [...transfers].sort() },
+  const result = (subjects: (erased: number) => ExposureTotals['subjects']) => ({
+    totals: { ...totals, subjects: subjects(totals.documents_erased), countries: [...countries].sort(), transfers: [...transfers].sort() },
     paths: [...paths.values()].sort(byDocuments),
     uses: [...uses.values()].sort(byDocuments),
   })
@@ -128,19 +129,20 @@ function grow<Key>(
   groups: Map<string, Group<Key>>,
   id: string,
   key: Key,
-  { time }: HeldCall,
+  { time, masking }: HeldCall,
   first: boolean,
   seen: Set<object> | null,
 ): void {
   const known = groups.get(id)
   if (!known && groups.size >= GROUPS_MAX) return
-  const group = known ?? { ...key, documents: 0, calls: 0, first_sent: time, last_sent: time }
+  const group = known ?? { ...key, documents: 0, calls: 0, masking: {}, first_sent: time, last_sent: time }
   groups.set(id, group)
   if (seen && !seen.has(group)) {
     seen.add(group)
     group.documents += 1
   }
   group.calls += first ? 1 : 0
+  if (first) count(group.masking, [masking])
   if (time < group.first_sent) group.first_sent = time
   if (time > group.last_sent) group.last_sent = time
 }

@@ -73,7 +73,9 @@ export interface Path {
  * the sending and the end of interval or holding. `known_then`: the register said so on the day of the call; `known_now`: it does today.
  */
 export function pathsTo(asked: Asked, recipient: Recipient, holding: Holding, interval: Interval, today: string): Path[] {
-  const direct: Path[] = asked.keys.has(recipient.key) ? [{ subprocessor: null, country: null, known_then: true, known_now: true }] : []
+  const direct: Path[] = asked.keys.has(recipient.key)
+    ? [{ subprocessor: null, country: null, known_then: true, known_now: recipient.processor !== null }]
+    : []
   const first = dayOf(holding.from)
   const last = dayOf(holding.to === null ? interval.to : Math.min(holding.to, interval.to))
   const behind = new Map<string, Path>()
@@ -111,6 +113,12 @@ export function askedFor(register: ProcessorRegister, processor: string): Asked 
     keys: new Set(entries.map(({ key }) => key)),
     names: new Set([name, ...entries.flatMap((entry) => [named(entry.name), named(entry.legal_entity.entity)])]),
   }
+}
+
+/** Of a processor that the register does not hold any more: its key is what calls were recorded under. */
+export function askedByKey(processor: string): Asked {
+  const name = named(processor)
+  return { keys: new Set([name]), names: new Set([name]) }
 }
 
 /** Keys of all who may have handed something to whom a question is about: calls to others need not be read. */

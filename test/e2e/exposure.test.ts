@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import type { ExposureReport } from '../../shared/contracts/exposure.ts'
 import { startCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
@@ -68,12 +69,33 @@ test('the command line prints it, as CSV too, and writes the draft of a notifica
   const draft = join(mkdtempSync(join(tmpdir(), 'greffier-exposure-')), 'draft.md')
   const shown = await cli([...question, '--draft', draft, '--aware-at', to])
   expect([shown.stderr, shown.code]).toEqual(['', 0])
+  expect(shown.stdout).toMatch(/calls by masking/)
+  expect(shown.stdout).toMatch(/unmasked 3/)
+  expect(shown.stdout).toMatch(/data categories: /)
   expect(shown.stdout).toContain('mistral held 1 document of an unknown number of data subjects')
   const text = readFileSync(draft, 'utf8')
   expect(text).toContain('contact point: dpo@example.org')
+  expect(text).toContain('data subjects: not known: all of these documents are erased')
   expect(text).toMatch(/Hours left of 72: 7[12]/)
   const csv = await cli([...question, '--csv'])
   const [head, line] = csv.stdout.split('\n')
   expect(head).toMatch(/^document_id,erased_at,/)
   expect(line).toContain(sent)
+})
+
+test('a breach at a processor that was left since is answered from the record, and nobody was aware of it in the future', async () => {
+  const register = parse(readFileSync(registerWith(double.baseUrl), 'utf8'))
+  register.processors = register.processors.filter(({ key }: { key: string }) => key !== 'mistral')
+  const path = join(mkdtempSync(join(tmpdir(), 'greffier-exposure-')), 'processors.yaml')
+  writeFileSync(path, stringify(register))
+  await greffier.startAgain({ PROVIDERS: ['builtin'], MISTRAL_API_KEY: undefined, PROCESSORS_FILE: path })
+  const { totals, paths, documents } = await ask('Mistral')
+  expect(documents.map(({ document_id }) => document_id)).toEqual([sent])
+  expect(paths).toMatchObject([{ processor: 'mistral', subprocessor: null, known_then: true, known_now: false, documents: 1 }])
+  expect(totals).toMatchObject({ calls: 3, calls_under_another_register: 3 })
+  expect((await greffier.fetch(`/v1/exposure?${new URLSearchParams({ processor: 'mistrall', ...interval() })}`)).status).toBe(404)
+  const draft = (aware_at: string) =>
+    greffier.fetch(`/v1/exposure/draft?${new URLSearchParams({ processor: 'mistral', ...interval(), aware_at })}`)
+  expect(await (await draft(new Date().toISOString())).text()).toContain('not in today’s register any more')
+  expect((await draft(new Date(Date.now() + 86_400_000).toISOString())).status).toBe(400)
 })

@@ -83,9 +83,10 @@ function printReport(output: Output, { asked, totals, paths, documents, next_cur
     clean([path.processor, path.subprocessor].filter(Boolean).join(' → ')),
     clean(path.region),
     clean(path.countries.join(', ') || 'unknown'),
+    countsText(path.masking),
     path.known_then ? (path.known_now ? 'then and now' : 'then') : 'now only',
   ])
-  printTable(output, ['documents', 'calls', 'path', 'region', 'countries', 'known'], rows, ['right', 'right'])
+  printTable(output, ['documents', 'calls', 'path', 'region', 'countries', 'calls by masking', 'known'], rows, ['right', 'right'])
   output.line()
   const lines = documents.map(({ document_id, sensitivity, special, criminal, masking, held }) => [
     document_id,
@@ -96,9 +97,22 @@ function printReport(output: Output, { asked, totals, paths, documents, next_cur
   ])
   printTable(output, ['document', 'sensitivity', 'special', 'masking', 'held until'], lines)
   if (next_cursor !== null) output.line(output.paint('dim', 'there are more; --csv prints all of them'))
-  const subjects = totals.subjects === null ? 'an unknown number of data subjects' : countText(totals.subjects.count, 'data subject')
+  output.line(`data categories: ${countsText(totals.data_categories)}; of whom: ${countsText(totals.subject_categories)}`)
+  const subjects =
+    totals.subjects === null
+      ? 'an unknown number of data subjects'
+      : `${totals.subjects.at_least ? 'at least ' : ''}${countText(totals.subjects.count, 'data subject')}`
   output.line(
     `${output.paint('bold', clean(asked.processor))} held ${countText(totals.documents, 'document')} of ${subjects} from ${asked.from} to ${asked.to}: ${totals.documents_special} special, ${totals.documents_criminal} criminal, ${totals.documents_erased} erased here since`,
   )
   for (const note of notes) output.line(output.paint('dim', `· ${clean(note)}`))
+}
+
+/** How many of each, for a person. */
+function countsText(counts: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(counts)
+      .map(([name, count]) => `${clean(name).replaceAll('_', ' ')} ${count}`)
+      .join(', ') || 'none on record'
+  )
 }

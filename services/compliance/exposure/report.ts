@@ -65,7 +65,7 @@ export async function reportExposure(
     if (more && !isWhole) break
   }
   if (isWhole) await eachCall([], (call) => tally.addWithoutDocument(call))
-  const sums = tally.result(subjects.result())
+  const sums = tally.result((erased) => subjects.result(erased))
   return {
     report_id: newId(),
     tenant_id: tenantId,
@@ -174,7 +174,8 @@ function countSubjects() {
         else beyond ||= !known.has(id)
       }
     },
-    result: () => (linked ? { count: known.size, at_least: beyond } : null),
+    /** The links of erased documents are gone with them. */
+    result: (erased: number) => (linked ? { count: known.size, at_least: beyond || erased > 0 } : null),
   }
 }
 
@@ -185,7 +186,7 @@ function notesOf({ rules: { register } }: ReportServices, asked: Asked): string[
   return [
     'A retention that was unknown when a call was made counts as without end, until somebody proves the contrary.',
     'Facts of the register are those of its present file; where a call was made under another file, calls_under_another_register counts it.',
-    'Data subjects are counted by the identifiers that rules found: who has two may count twice, and who is named in running text alone does not count.',
+    'Data subjects are counted by the identifiers that rules found: who has two may count twice, and who is named in running text alone does not count. Of erased documents nobody is counted any more.',
     ...(unread.length === 0
       ? []
       : [

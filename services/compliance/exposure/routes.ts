@@ -5,8 +5,8 @@ import { AppError } from '../../../shared/contracts/errors.ts'
 import { ExposureQuestion, ExposureReport } from '../../../shared/contracts/exposure.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
-import { readLinkedSubjects } from '../../../shared/database/exposure.ts'
-import { askedFor } from '../../../shared/policy/exposure.ts'
+import { readLinkedSubjects, wasCalled } from '../../../shared/database/exposure.ts'
+import { type Asked, askedByKey, askedFor } from '../../../shared/policy/exposure.ts'
 import { type DraftSettings, draftNotification } from '../../../shared/policy/exposure-draft.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
@@ -20,10 +20,17 @@ export function addExposureRoutes(server: HttpServer, services: ExposureServices
   const onRequest = authorize(database, 'records:read')
 
   async function report(tenantId: string, question: ExposureQuestion): Promise<ExposureReport> {
-    const asked = askedFor(rules.register, question.processor)
+    const asked = askedFor(rules.register, question.processor) ?? (await formerlyCalled(tenantId, question.processor))
     // Nobody must read "nothing was held" of a name that was misspelt.
     if (!asked) throw new AppError('PROCESSOR_NOT_FOUND')
     return reportExposure({ ...services, readSubjects: readLinkedSubjects }, tenantId, question, asked)
+  }
+
+  /** A breach is as likely where one has left. */
+  async function formerlyCalled(tenantId: string, processor: string): Promise<Asked | null> {
+    const asked = askedByKey(processor)
+    const [key = ''] = asked.keys
+    return (await withTenant(database, tenantId, (tx) => wasCalled(tx, key))) ? asked : null
   }
 
   function keep(tenantId: string, request_ref: string, output: string): Promise<string> {
@@ -73,6 +80,7 @@ export function addExposureRoutes(server: HttpServer, services: ExposureServices
     async ({ identity: { tenantId }, query: { aware_at = null, ...question } }, reply) => {
       const parsed = ExposureQuestion.safeParse(question)
       if (!parsed.success) throw new AppError('INVALID_REQUEST', '`to` is before `from`')
+      if (aware_at !== null && Date.parse(aware_at) > Date.now()) throw new AppError('INVALID_REQUEST', '`aware_at` is in the future')
       const found = await report(tenantId, parsed.data)
       if (!found.totals) throw new AppError('INTERNAL', 'a report without sums')
       const text = draftNotification({ ...found, totals: found.totals }, aware_at, notification)

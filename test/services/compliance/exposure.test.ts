@@ -120,7 +120,7 @@ test('a subprocessor held what its principal held, as the register knew it then,
   expect(askedFor(register, 'Nobody Ltd')).toBeNull()
 })
 
-test('what has no known outcome counts as sent, what was refused does not, and erased documents count', async () => {
+test('what has no known outcome counts as sent, what was refused does not, and erased and restricted documents count', async () => {
   const [unknown, open, refused, erased] = [await document(), await document(), await document(), await document()]
   const time = '2026-07-01T12:00:00.000Z'
   await call({ documents: [unknown], time, end: 'outcome_unknown' })
@@ -128,6 +128,7 @@ test('what has no known outcome counts as sent, what was refused does not, and e
   await call({ documents: [refused], time, end: 'refused' })
   await call({ documents: [erased], time })
   await bench.query(`UPDATE greffier.documents SET status = 'erased', erased_at = now() WHERE id = $1`, [erased])
+  await bench.query(`UPDATE greffier.documents SET restricted_at = now() WHERE id = $1`, [open])
   const { ids, totals } = await exposure('known', time)
   expect(ids).toEqual([unknown, open, erased].sort())
   expect(totals).toMatchObject({ documents: 3, calls: 3, calls_without_outcome: 2, documents_erased: 1 })
@@ -145,12 +146,32 @@ test('a call with several documents is one call, and masked is told from unmaske
   expect(maskingOf).toEqual({ [plain]: ['unmasked'], [masked]: ['masked', 'unmasked'], [left]: ['partly_masked'] })
   expect(totals).toMatchObject({ documents: 3, calls: 3, documents_special: 1, masking: { masked: 1, unmasked: 1, partly_masked: 1 } })
   expect(totals).toMatchObject({ kinds_before: { iban: 4 }, kinds_after: { iban: 1 } })
-  expect(paths).toMatchObject([{ documents: 3, calls: 3 }])
+  expect(paths).toMatchObject([{ documents: 3, calls: 3, masking: { masked: 1, unmasked: 1, partly_masked: 1 } }])
 
   const first = await exposure('known', time, time, { limit: 2 })
   const rest = await exposure('known', time, time, { limit: 2, cursor: first.next_cursor })
   expect([...first.ids, ...rest.ids]).toEqual([plain, masked, left].sort())
   expect([rest.next_cursor, rest.totals, first.totals?.documents]).toEqual([null, null, 3])
+})
+
+test('who is named in an erased document is counted no more, and the count says that it is the least', async () => {
+  const [kept, erased] = [await document(), await document()]
+  const time = '2026-05-20T12:00:00.000Z'
+  await call({ documents: [kept], time })
+  const named = await bench.query<{ subject_id: string }>(
+    `INSERT INTO greffier.subject_identifiers (tenant_id, kind, identifier_hmac, subject_id)
+     VALUES ($1, 'email', '\\x01', gen_random_uuid()) RETURNING subject_id`,
+    [bench.tenantId],
+  )
+  await bench.query(
+    `INSERT INTO greffier.document_subjects (tenant_id, document_id, revision, subject_id, found_in) VALUES ($1, $2, 1, $3, 'text')`,
+    [bench.tenantId, kept, named[0]?.subject_id],
+  )
+  const asked = () => exposure('known', time, '2026-05-20T13:00:00.000Z')
+  expect((await asked()).totals).toMatchObject({ subjects: { count: 1, at_least: false } })
+  await call({ documents: [erased], time })
+  await bench.query(`UPDATE greffier.documents SET status = 'erased', erased_at = now() WHERE id = $1`, [erased])
+  expect((await asked()).totals).toMatchObject({ subjects: { count: 1, at_least: true } })
 })
 
 test('a draft names the hours that are left, asks for reasons where there are none, and invents nothing', async () => {
