@@ -51,7 +51,7 @@ export function addErasures(erasures: Command, add: Add, run: Run): void {
   add('check', 'check a certificate, without a server', erasures)
     .argument('<file>', 'what `erasures certificate --out` wrote, or a note alone')
     .requiredOption('--vkey <key>', 'the key of the log that you pinned')
-    .action((file: string, options) => run(options, (context) => checkCertificate(context, file, options.vkey)))
+    .action((file: string, { json, vkey }) => run({ json, offline: true }, (context) => checkCertificate(context, file, vkey)))
 }
 
 export function addHolds(holds: Command, add: Add, run: Run): void {
