@@ -27,6 +27,7 @@ const VENDORS = {
   'pdf-parse': 'only services/workers/extract imports extractors',
   'pdf-parse/node': 'only services/workers/extract imports extractors',
   'html-to-text': 'only services/workers/extract imports extractors',
+  'csv-stringify/sync': 'only shared/exports/csv.ts imports csv-stringify',
   pdfkit: 'only services/compliance/pdf/report.ts and samples/paper.ts import pdfkit',
   fastify: 'only services and shared/runtime/http*, auth import fastify',
   'fastify-type-provider-zod': 'only services and shared/runtime/http*, auth import fastify',
@@ -36,6 +37,7 @@ const VENDORS = {
 /** What each place may import of the vendors; the rest of them must be refused there. */
 const VENDOR_PLACES: Record<string, (keyof typeof VENDORS)[]> = {
   'shared/blobs/planted.ts': [],
+  'shared/exports/csv.ts': ['csv-stringify/sync'],
   'shared/inference/planted.ts': [],
   'shared/inference/openai-wire.ts': ['openai', 'openai/resources'],
   'shared/search/planted.ts': ['node:sqlite'],

@@ -1,4 +1,4 @@
-import { stringify } from 'csv-stringify/sync'
+import { toCsv } from '../../../shared/exports/csv.ts'
 import type { DriftKind, RegisterEntry, RegisterReport } from '../../../shared/policy/register-report.ts'
 
 /** The rows of the model's sheet, and which of our categories belong in each. */
@@ -102,12 +102,7 @@ const COLUMNS: readonly Column[] = [
  */
 export function registerCsv(report: RegisterReport): string {
   const rows = report.activities.map((entry) => COLUMNS.map(([, cell]) => cell(entry, report)))
-  return stringify([COLUMNS.map(([heading]) => heading), ...rows], {
-    bom: true,
-    delimiter: ';',
-    escape_formulas: true,
-    record_delimiter: 'windows',
-  })
+  return toCsv([COLUMNS.map(([heading]) => heading), ...rows], { bom: true, delimiter: ';' })
 }
 
 /** What of these is declared, each with the limit of its erasure. */

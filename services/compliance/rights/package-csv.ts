@@ -1,4 +1,4 @@
-import { stringify } from 'csv-stringify/sync'
+import { type Cell, toCsv } from '../../../shared/exports/csv.ts'
 
 const COLUMNS = ['document_id', 'section', 'item', 'value'] as const
 
@@ -8,10 +8,10 @@ const COLUMNS = ['document_id', 'section', 'item', 'value'] as const
  */
 export function packageCsv({ documents, ...whole }: { documents: readonly { document_id: string }[] }): string {
   const rows = [...sections(null, whole), ...documents.flatMap(({ document_id, ...document }) => sections(document_id, document))]
-  return stringify([COLUMNS, ...rows], { bom: true, escape_formulas: true, record_delimiter: 'windows' })
+  return toCsv([COLUMNS, ...rows], { bom: true })
 }
 
-function sections(documentId: string | null, values: object): unknown[][] {
+function sections(documentId: string | null, values: object): Cell[][] {
   return Object.entries(values).flatMap(([section, value]) => leaves(value).map(([item, leaf]) => [documentId ?? '', section, item, leaf]))
 }
 
