@@ -8,7 +8,7 @@ import { type BundleParts, makeBundle } from '../test/support/ledger-bundle.ts'
 import { VKEYS } from '../test/support/ledger-keys.ts'
 import { DeliveryError } from './options.ts'
 import { compare, type Row } from './report.ts'
-import { type Figures, interleave, perSecond } from './rounds.ts'
+import { interleave, perSecond, timedHere } from './rounds.ts'
 
 const CHUNK_BYTES = 65_536
 const BYTES_PER_MB = 1_000_000
@@ -19,9 +19,9 @@ export async function verifyRows(body: string, events: number, rounds: number): 
   const { files } = await makeBundle({ size: events, event })
   const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   const megabytes = bytes / BYTES_PER_MB
-  const bare = () => timed(megabytes, async () => hashAll(files))
+  const bare = () => timedHere(megabytes, async () => hashAll(files))
   const checked = (primitives: Primitives) => () =>
-    timed(megabytes, async () => {
+    timedHere(megabytes, async () => {
       const { status } = await checkBundle(sourceOf(files), { vkey: VKEYS.first }, primitives)
       if (status !== 'whole') throw new DeliveryError(`the bundle is ${status}`)
     })
@@ -57,13 +57,4 @@ function sourceOf(files: BundleParts): BundleSource {
 
 function* chunksOf(content: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < content.length; at += CHUNK_BYTES) yield content.subarray(at, at + CHUNK_BYTES)
-}
-
-async function timed(megabytes: number, work: () => Promise<void>): Promise<Figures> {
-  const cpuBefore = process.cpuUsage()
-  const startedAtMs = performance.now()
-  await work()
-  const wallMs = performance.now() - startedAtMs
-  const { user, system } = process.cpuUsage(cpuBefore)
-  return { wallMs, cpuMs: (user + system) / 1_000, count: megabytes }
 }

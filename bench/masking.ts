@@ -3,7 +3,7 @@ import { createMasker } from '../shared/masking/masker.ts'
 import { type Letter, makeLetter } from './letters.ts'
 import { expectExactly, type Options } from './options.ts'
 import { compare, type Row } from './report.ts'
-import { type Figures, interleave, perSecond } from './rounds.ts'
+import { interleave, perSecond, timedHere } from './rounds.ts'
 
 const LETTERS = 1_400
 const LETTERS_QUICK = 28
@@ -24,21 +24,12 @@ export async function run({ rounds, quick, say }: Options): Promise<Row[]> {
   const letters = Array.from({ length: quick ? LETTERS_QUICK : LETTERS }, (_, number) => makeLetter(number, PAGES))
   const megabytes = Buffer.byteLength(letters.flatMap(({ pages }) => pages).join('')) / BYTES_PER_MB
   const measured = await interleave(rounds, {
-    product: () => timed(megabytes, () => maskAll(letters)),
-    baseline: () => timed(megabytes, async () => replaceAll(letters)),
+    product: () => timedHere(megabytes, () => maskAll(letters)),
+    baseline: () => timedHere(megabytes, async () => replaceAll(letters)),
   })
   const planted = letters.reduce((sum, letter) => sum + letter.planted, 0)
   const note = `${letters.length} letters of ${PAGES} pages, ${megabytes.toFixed(1)} MB, ${planted} values of ${KINDS.length} kinds`
   return [compare({ name: 'masking', unit: 'MB/s', measured, of: perSecond, goal: GOAL, note })]
-}
-
-async function timed(megabytes: number, work: () => Promise<void>): Promise<Figures> {
-  const cpuBefore = process.cpuUsage()
-  const startedAtMs = performance.now()
-  await work()
-  const wallMs = performance.now() - startedAtMs
-  const { user, system } = process.cpuUsage(cpuBefore)
-  return { wallMs, cpuMs: (user + system) / 1_000, count: megabytes }
 }
 
 async function maskAll(letters: readonly Letter[]): Promise<void> {

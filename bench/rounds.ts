@@ -38,3 +38,13 @@ export function spread(values: readonly number[]): { min: number; max: number } 
 export const perSecond = ({ count, wallMs }: Figures): number => (count / wallMs) * 1_000
 export const wallMsEach = ({ count, wallMs }: Figures): number => wallMs / count
 export const cpuMsEach = ({ count, cpuMs }: Figures): number => cpuMs / count
+
+/** Work in this process; `count` is of whatever the figure is told by. */
+export async function timedHere(count: number, work: () => Promise<void>): Promise<Figures> {
+  const cpuBefore = process.cpuUsage()
+  const startedAtMs = performance.now()
+  await work()
+  const wallMs = performance.now() - startedAtMs
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { wallMs, cpuMs: (user + system) / 1_000, count }
+}

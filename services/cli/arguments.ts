@@ -10,6 +10,9 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, complaint: s
   }
 }
 
+/** A moment as an argument, ISO 8601 in UTC. */
+export const parseTime = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
+
 /** The same for values in one argument, separated by commas. */
 export function parseList<Schema extends z.ZodType>(schema: Schema, complaint: string): (text: string) => z.infer<Schema> {
   return (text) =>

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Purpose } from '../../shared/contracts/document.ts'
 import { ErasureGround, HoldReason, RestrictionGround } from '../../shared/contracts/erasure.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
-import { parseWith } from './arguments.ts'
+import { parseTime, parseWith } from './arguments.ts'
 import { checkCertificate } from './commands/certificate-check.ts'
 import { createErasure, extendErasure, fetchCertificate, listErasures, showErasure } from './commands/erasures.ts'
 import { addHold, listHolds, removeHold, restrict, unrestrict } from './commands/holds.ts'
@@ -13,7 +13,6 @@ import type { Add, Run } from './policy-commands.ts'
 const PAGE_MAX = 100
 
 const uuid = parseWith(Uuid, 'not an id')
-const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
 const pageSize = parseWith(z.coerce.number().int().min(1).max(PAGE_MAX), 'not a page size')
 const erasureId = () => new Argument('<id>', 'the id of a request for erasure').argParser(uuid)
 const documentId = () => new Argument('<id>', 'the id of a document').argParser(uuid)
@@ -29,8 +28,8 @@ export function addErasures(erasures: Command, add: Add, run: Run): void {
     )
     .option('--purpose <purpose>', 'documents of this purpose', parseWith(Purpose, 'not a purpose'))
     .option('--type <type>', 'documents of this type')
-    .option('--created-before <time>', 'documents that came before then', time)
-    .option('--received-at <time>', 'when the person asked, if not now', time)
+    .option('--created-before <time>', 'documents that came before then', parseTime)
+    .option('--received-at <time>', 'when the person asked, if not now', parseTime)
     .action(({ json, ...asked }) => run({ json }, (context) => createErasure(context, asked)))
   add('list', 'list the requests, newest first', erasures)
     .option('--limit <requests>', 'requests on a page', pageSize)
@@ -59,7 +58,7 @@ export function addHolds(holds: Command, add: Add, run: Run): void {
     .addArgument(documentId())
     .addOption(new Option('--reason <reason>', 'of Art. 17(3)').choices(HoldReason.options).makeOptionMandatory())
     .option('--text <text>', 'in words; sealed under the document’s key')
-    .option('--until <time>', 'when it ends by itself', time)
+    .option('--until <time>', 'when it ends by itself', parseTime)
     .action((id: string, { json, reason, text, until }) =>
       run({ json }, (context) => addHold(context, id, { reason, text, until: until ?? null })),
     )
@@ -85,7 +84,7 @@ export function addRestrictions(add: Add, run: Run): void {
 
 export function addRetention(retention: Command, add: Add, run: Run): void {
   add('plan', 'what would be erased, by which rule, and what is kept from it', retention)
-    .option('--at <time>', 'at this time instead of now', time)
+    .option('--at <time>', 'at this time instead of now', parseTime)
     .action(({ json, at }) => run({ json }, (context) => retentionPlan(context, at)))
   add('confirm-clock', 'vouch for the server’s clock by the clock of this machine', retention).action((options) =>
     run(options, (context) => confirmClock(context, new Date())),

@@ -1,12 +1,9 @@
 import type { Command } from 'commander'
-import { z } from 'zod'
-import { parseWith } from './arguments.ts'
+import { parseTime } from './arguments.ts'
 import { auditBundle } from './commands/audit-bundle.ts'
 import { rotateLedgerKey, showCheckpoint, showLedgerKey } from './commands/ledger.ts'
 import { verify } from './commands/verify.ts'
 import type { Add, Run } from './policy-commands.ts'
-
-const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
 
 export function addLedger(ledger: Command, add: Add, run: Run): void {
   add('checkpoint', 'the newest signed checkpoint of your log, to be kept elsewhere', ledger)
@@ -21,8 +18,8 @@ export function addLedger(ledger: Command, add: Add, run: Run): void {
 export function addBundles(add: Add, run: Run): void {
   add('audit-bundle', 'take the log away for an auditor: events, proofs, registers and policy in a folder')
     .requiredOption('--out <folder>', 'missing or empty; it appears whole or not at all')
-    .option('--from <time>', 'events recorded from then on', time)
-    .option('--to <time>', 'events recorded before then', time)
+    .option('--from <time>', 'events recorded from then on', parseTime)
+    .option('--to <time>', 'events recorded before then', parseTime)
     .option('--known-checkpoint <file>', 'a checkpoint that the auditor kept: its proof comes along')
     .action(({ json, out, from, to, knownCheckpoint }) =>
       run({ json }, (context) => auditBundle(context, { out, from, to, knownCheckpoint })),

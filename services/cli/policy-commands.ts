@@ -5,7 +5,7 @@ import { DataClass, Purpose, Sensitivity } from '../../shared/contracts/document
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { NO_TENANT } from '../../shared/policy/expectations.ts'
 import { PolicyTask } from '../../shared/policy/policy.ts'
-import { parseList, parseWith } from './arguments.ts'
+import { parseList, parseTime, parseWith } from './arguments.ts'
 import { adviseCase } from './commands/advise.ts'
 import { cost, estimateCost } from './commands/cost.ts'
 import { exposure } from './commands/exposure.ts'
@@ -23,7 +23,6 @@ const PAGES_MAX = 10_000
 export type Run = (options: { json?: boolean; offline?: boolean }, command: (context: CommandContext) => Promise<ExitCode>) => Promise<void>
 export type Add = (name: string, description: string, parent?: Command) => Command
 
-const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
 const purpose = parseWith(Purpose, 'not a purpose')
 
 export function addProcessors(processors: Command, add: Add, run: Run): void {
@@ -63,8 +62,8 @@ export function addPolicy(policy: Command, add: Add, run: Run): void {
     )
   add('replay', 'which past calls another policy would have refused or allowed', policy)
     .requiredOption('--policy <file>', 'the other policy, a YAML file')
-    .option('--from <time>', 'calls from then on', time)
-    .option('--to <time>', 'calls before then', time)
+    .option('--from <time>', 'calls from then on', parseTime)
+    .option('--to <time>', 'calls before then', parseTime)
     .option('--as-of-call', 'judge each call on its own day instead of today', false)
     .action(({ json, policy: path, from, to, asOfCall }) =>
       run({ json }, async (context) => {
@@ -79,8 +78,8 @@ export function addPolicy(policy: Command, add: Add, run: Run): void {
 export function addCosts(add: Add, run: Run): void {
   const costs = add('cost', 'what model calls cost')
     .enablePositionalOptions()
-    .option('--from <time>', 'from then on', time)
-    .option('--to <time>', 'before then', time)
+    .option('--from <time>', 'from then on', parseTime)
+    .option('--to <time>', 'before then', parseTime)
     .option('--document <id>', 'only calls that contained this one', parseWith(Uuid, 'not an id'))
     .addOption(new Option('--by <what>', 'cut the sum by this').choices(CostGrouping.options))
     .action(({ json, from, to, document, by }) => run({ json }, (context) => cost(context, { from, to, document_id: document, by })))
@@ -93,11 +92,11 @@ export function addCosts(add: Add, run: Run): void {
 export function addExposure(add: Add, run: Run): void {
   add('exposure', 'what a processor, or a company behind one, held in an interval (GDPR Art. 33)')
     .requiredOption('--processor <name>', 'a key of the register, or a subprocessor')
-    .requiredOption('--from <time>', 'the interval’s begin', time)
-    .requiredOption('--to <time>', 'the interval’s end', time)
+    .requiredOption('--from <time>', 'the interval’s begin', parseTime)
+    .requiredOption('--to <time>', 'the interval’s end', parseTime)
     .option('--csv', 'every document as a line of CSV', false)
     .option('--draft <file>', 'write a draft of the notification, Markdown')
-    .option('--aware-at <time>', 'when the controller became aware', time)
+    .option('--aware-at <time>', 'when the controller became aware', parseTime)
     .action(({ json, processor, from, to, csv, draft, awareAt }) =>
       run({ json }, (context) => exposure(context, { processor, from, to }, { csv, draft, awareAt })),
     )

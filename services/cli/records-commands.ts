@@ -4,7 +4,7 @@ import { Purpose } from '../../shared/contracts/document.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { LegalBasis, Operation } from '../../shared/contracts/record.ts'
 import { ExportFormat, Outcome } from '../../shared/contracts/records.ts'
-import { parseWith } from './arguments.ts'
+import { parseTime, parseWith } from './arguments.ts'
 import { exportRecords, listRecords } from './commands/records.ts'
 import type { Add, Run } from './policy-commands.ts'
 
@@ -12,7 +12,6 @@ const LIMIT = 50
 /** What is collected before it is printed; an export has no such bound. */
 const LIMIT_MAX = 100_000
 
-const time = parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z')
 const id = parseWith(Uuid, 'not an id')
 
 export function addRecords(add: Add, run: Run): void {
@@ -24,8 +23,8 @@ export function addRecords(add: Add, run: Run): void {
     .addOption(new Option('--legal-basis <article>').choices(LegalBasis.options))
     .addOption(new Option('--operation <operation>').choices(Operation.options))
     .addOption(new Option('--outcome <outcome>').choices(Outcome.options))
-    .option('--from <time>', 'from then on', time)
-    .option('--to <time>', 'before then', time)
+    .option('--from <time>', 'from then on', parseTime)
+    .option('--to <time>', 'before then', parseTime)
     .option(
       '--limit <events>',
       'how many are shown',

@@ -1,9 +1,8 @@
 import { Argument, type Command, Option } from 'commander'
-import { z } from 'zod'
 import { FieldPath } from '../../shared/contracts/extraction.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { SubjectRequestKind, SubjectRequestState } from '../../shared/contracts/subjects.ts'
-import { parseWith } from './arguments.ts'
+import { parseTime, parseWith } from './arguments.ts'
 import { correctField, reviewField, showFieldHistory } from './commands/fields.ts'
 import {
   answerSubjectRequest,
@@ -29,7 +28,7 @@ export function addSubjects(subjects: Command, add: Add, run: Run): void {
 export function addSubjectRequests(requests: Command, add: Add, run: Run): void {
   withIdentifiers(add('create', 'register a request; it is due a month after it was received', requests))
     .addArgument(new Argument('<kind>').choices(SubjectRequestKind.options))
-    .option('--received-at <time>', 'when it arrived, if not now', parseWith(z.iso.datetime(), 'not a time such as 2026-11-01T00:00:00Z'))
+    .option('--received-at <time>', 'when it arrived, if not now', parseTime)
     .action((kind: SubjectRequestKind, { json, receivedAt, ...options }) =>
       run({ json }, (context) => createSubjectRequest(context, kind, { ...identifiersOf(options), receivedAt })),
     )

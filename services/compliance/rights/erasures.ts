@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { deriveKey } from '../../../shared/blobs/keys.ts'
 import {
   type AskedScope,
   ERASURE_DOCUMENTS_MAX,
@@ -7,7 +6,6 @@ import {
   type ErasureScope,
   ErasureView,
   NewErasure,
-  NewExtension,
 } from '../../../shared/contracts/erasure.ts'
 import { CertificateAnswer } from '../../../shared/contracts/erasure-certificate.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
@@ -30,7 +28,7 @@ import { type CertificateServices, issueCertificate } from './certificate.ts'
 import { writeCertificatePdf } from './certificate-pdf.ts'
 import { keysOfNote } from './certificate-signature.ts'
 import { hashGiven } from './subjects.ts'
-import { sealReason } from './written-reason.ts'
+import { EXTENSION, sealExtension } from './written-reason.ts'
 
 const Id = z.object({ id: z.uuid() })
 const PAGE_SIZE_MAX = 100
@@ -108,19 +106,10 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
     '/v1/erasures/:id/extend',
     {
       onRequest: erase,
-      schema: {
-        tags,
-        summary: 'Extend the term by two months, once',
-        description:
-          'Art. 12(3): where complexity or number makes it necessary. Tell the person, with the reason, before the first month is over.',
-        params: Id,
-        body: NewExtension,
-        response: { 200: ErasureView },
-      },
+      schema: { ...EXTENSION, response: { 200: ErasureView } },
     },
     async ({ identity: { tenantId }, params, body }) => {
-      const key = deriveKey((await tenants.keys(tenantId)).documents, 'greffier/v1/tenant/erasure-requests')
-      const reason = sealReason(key, body.reason, `${params.id}/extension`)
+      const reason = sealExtension(await tenants.keys(tenantId), 'erasure-requests', params.id, body.reason)
       return withTenant(database, tenantId, async (tx) => viewErasure(tx, await extendErasure(tx, params.id, reason)))
     },
   )

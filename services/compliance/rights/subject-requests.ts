@@ -1,6 +1,4 @@
 import { z } from 'zod'
-import { deriveKey } from '../../../shared/blobs/keys.ts'
-import { NewExtension } from '../../../shared/contracts/erasure.ts'
 import {
   NewSubjectRequest,
   PackageFormat,
@@ -21,7 +19,7 @@ import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
 import { makePackage, type PackageServices } from './packages.ts'
 import { hashGiven } from './subjects.ts'
-import { sealReason } from './written-reason.ts'
+import { EXTENSION, sealExtension } from './written-reason.ts'
 
 const tags = ['rights']
 const PAGE_SIZE_MAX = 100
@@ -89,19 +87,10 @@ export function addSubjectRequestRoutes(server: HttpServer, services: SubjectReq
     '/v1/subject-requests/:id/extend',
     {
       onRequest,
-      schema: {
-        tags,
-        summary: 'Extend the term by two months, once',
-        description:
-          'Art. 12(3): where complexity or number makes it necessary. Tell the person, with the reason, before the first month is over.',
-        params: Id,
-        body: NewExtension,
-        response: { 200: SubjectRequestView },
-      },
+      schema: { ...EXTENSION, response: { 200: SubjectRequestView } },
     },
     async ({ identity: { tenantId }, params, body }) => {
-      const key = deriveKey((await tenants.keys(tenantId)).documents, 'greffier/v1/tenant/subject-requests')
-      const reason = sealReason(key, body.reason, `${params.id}/extension`)
+      const reason = sealExtension(await tenants.keys(tenantId), 'subject-requests', params.id, body.reason)
       return viewSubjectRequest(await withTenant(database, tenantId, (tx) => extendSubjectRequest(tx, params.id, reason)))
     },
   )
