@@ -1,8 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Field, Page } from '../contracts/extraction.ts'
 import type { MaskKind } from '../contracts/masking.ts'
 import type { IdentifierKind } from '../contracts/subjects.ts'
 import { detectLanguage } from '../inference/builtin/language.ts'
+import { inPieces } from '../inference/builtin/pieces.ts'
 import { countriesOf } from './countries.ts'
 import { findPersonalData } from './find.ts'
 import { findNamedPersons } from './named-persons.ts'
@@ -38,10 +38,8 @@ interface FoundIdentifier extends Identifier {
 }
 
 /** Identifiers of people (and of organisations: their form does not tell) in a text. Names where something announces them: no rule knows them by their form. */
-export function findInText(text: string): FoundIdentifier[] {
-  const language = detectLanguage(text)
-  const countries = countriesOf(language, null)
-  return [...findNames(text), ...findByForm(text, language, countries)]
+export function findInText(text: string, language: string | null = detectLanguage(text)): FoundIdentifier[] {
+  return [...findNames(text), ...findByForm(text, language, countriesOf(language, null))]
 }
 
 function findNames(text: string): FoundIdentifier[] {
@@ -58,14 +56,20 @@ function findByForm(text: string, language: string | null, countries: readonly s
   })
 }
 
-/** All pages, however many, with a turn for other work after each. */
+/** All pages, however long they are, with turns for other work. What an identifier says is not told where: `findInPage` does. */
 export async function findInPages(pages: readonly Page[], signal: AbortSignal): Promise<Identifier[]> {
   const found: Identifier[] = []
-  for (const page of pages) {
-    signal.throwIfAborted()
-    for (const { kind, value } of findInText(page.text)) found.push({ kind, value })
-    await nextTurn()
-  }
+  for (const page of pages) for (const { kind, value } of await findInPage(page, signal)) found.push({ kind, value })
+  return found
+}
+
+/** Offsets are those of the page. Throws the reason of the signal. */
+export async function findInPage(page: Page, signal: AbortSignal): Promise<FoundIdentifier[]> {
+  const language = detectLanguage(page.text)
+  const found: FoundIdentifier[] = []
+  for await (const piece of inPieces([page], signal))
+    for (const one of findInText(piece.text, language))
+      if (piece.owns(one.start)) found.push({ ...one, start: one.start + piece.start, end: one.end + piece.start })
   return found
 }
 

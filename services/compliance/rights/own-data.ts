@@ -10,7 +10,7 @@ import { type LayeredField, readReviewedFields } from '../../../shared/database/
 import { type FoundSubjects, hashIdentifiers } from '../../../shared/database/subjects.ts'
 import { findPersonalData } from '../../../shared/masking/find.ts'
 import { normalise } from '../../../shared/masking/subject-identifiers.ts'
-import { findInText, inField, inMetadata, isPerson } from '../../../shared/masking/subjects.ts'
+import { findInPage, findInText, inField, inMetadata, isPerson } from '../../../shared/masking/subjects.ts'
 
 /** Shown on either side of an identifier, up to the line's end. UTF-16 code units. */
 const PASSAGE_CHARACTERS = 200
@@ -43,7 +43,8 @@ export async function readOwnData(
   const pages = await readPages(tx, place, keys)
   const fields = await readReviewedFields(tx, place, keys)
   const mask = maskOthers(asked, fields)
-  const passages = pages.flatMap((page) => passagesOf(page, asked).map((span) => ({ page: page.number, ...span })))
+  const passages: (Span & { page: number })[] = []
+  for (const page of pages) for (const span of await passagesOf(page, asked)) passages.push({ page: page.number, ...span })
   const isAbout = found.matches.some(({ found_in }) => found_in !== 'text')
   const metadata = Object.entries(openAnnex(keys, row).metadata).filter(([key, value]) => isOwn(asked, inMetadata({ [key]: value })))
   return {
@@ -72,9 +73,11 @@ interface Span {
 }
 
 /** Around each of the person's identifiers, within its line or the ones beside it; those that meet are one. */
-function passagesOf({ text }: Page, asked: Asked): Span[] {
+async function passagesOf(page: Page, asked: Asked): Promise<Span[]> {
+  const { text } = page
   const spans: Span[] = []
-  for (const found of findInText(text).sort((a, b) => a.start - b.start)) {
+  const all = await findInPage(page, new AbortController().signal)
+  for (const found of all.sort((a, b) => a.start - b.start)) {
     if (!isOwn(asked, [found])) continue
     const before = text.slice(Math.max(0, found.start - PASSAGE_CHARACTERS), found.start)
     const after = text.slice(found.end, found.end + PASSAGE_CHARACTERS)
