@@ -57,6 +57,7 @@ export const ERRORS = {
   ATTEMPTS_EXHAUSTED: { status: 500, title: 'The stage was started too often without finishing', retry: 'poison' },
   STAGE_TIMEOUT: { status: 504, title: 'The stage took longer than allowed', retry: 'transient' },
   STALE_EPOCH: { status: 409, title: 'Another worker has taken over this stage', retry: 'poison' },
+  REVISION_SUPERSEDED: { status: 409, title: 'A newer revision of the document has taken over', retry: 'poison' },
   INDEX_INCOMPLETE: { status: 500, title: 'The search store does not hold what was written', retry: 'transient' },
   ERASURE_INCOMPLETE: { status: 500, title: 'A store still holds something of the erased document', retry: 'transient' },
   EMBEDDER_MISMATCH: { status: 409, title: 'The tenant is bound to another embedder', retry: 'poison' },

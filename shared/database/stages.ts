@@ -104,22 +104,24 @@ export async function assertCurrent(tx: Tx, key: StageKey, epoch: number): Promi
 }
 
 /**
- * For a start that could not commit: where an erasure is the reason, what this start wrote outside PostgreSQL may be newer than what the erasure
- * removed. The start is marked as ended and the erasure made due again.
+ * For a start that could not commit because of an erasure or a newer revision: it is marked as ended, so that no erasure waits for its time to be over.
+ * Where an erasure is the reason it is made due again: what this start wrote outside PostgreSQL may be newer than what the erasure removed.
  */
 export async function giveWay(tx: Tx, key: StageKey, epoch: number): Promise<void> {
   const document = await tx
     .selectFrom('documents')
-    .select('erased_at')
+    .select(['erased_at', 'revision'])
     .where('id', '=', key.document_id)
     .forNoKeyUpdate()
     .executeTakeFirst()
-  if (!document?.erased_at || key.stage === 'erase') return
+  if (!document || key.stage === 'erase' || (!document.erased_at && document.revision === key.revision)) return
+  const code: ErrorCode = document.erased_at ? 'DOCUMENT_ERASED' : 'REVISION_SUPERSEDED'
   await stageRow(tx, key)
     .where('epoch', '=', epoch)
     .where('status', '=', 'running')
-    .set({ status: 'failed', finished_at: sql<Date>`now()`, error_code: 'DOCUMENT_ERASED' })
+    .set({ status: 'failed', finished_at: sql<Date>`now()`, error_code: code })
     .execute()
+  if (!document.erased_at) return
   const erasure = await tx
     .selectFrom('stages')
     .select('revision')

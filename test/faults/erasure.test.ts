@@ -152,6 +152,26 @@ test('a document that is reprocessed and erased at the same moments stays erased
   for (const id of ids) await stayedErased(services, ingest, id, id)
 })
 
+test('a start that a newer revision has overtaken holds up no erasure once it has ended', async () => {
+  const services = await serviceProcesses()
+  const [ingest, overtaken] = await Promise.all([
+    services.start('ingest'),
+    services.start('workers', [], { FAULT_AT: 'extract:started:stop' }),
+  ])
+  const id = await upload(services, ingest)
+  await waitUntil(() => isStopped(overtaken.pid), 'the worker to stop')
+  await services.start('workers')
+  expect((await send(services, ingest, 'POST', `/v1/documents/${id}/reprocess`)).status).toBe(202)
+  await untilCompletedOnce(services, [id], 'the newer revision')
+  overtaken.kill('SIGCONT')
+  const gaveWay = `SELECT FROM stages WHERE document_id = $1 AND revision = 1 AND error_code = 'REVISION_SUPERSEDED'`
+  await waitUntil(async () => (await services.rows(gaveWay, [id])).length === 1, 'the older revision to give way')
+  await remove(services, ingest, id)
+  await waitUntil(async () => (await stageOf(services, id, 'erase'))?.status === 'completed', 'the erasure')
+  expect(await erasures(services, id)).toBe(1)
+  await stayedErased(services, ingest, id, id)
+})
+
 /** No store has anything of it, no read finds it, and its record ends with a complete erasure. */
 async function stayedErased(services: ServiceProcesses, ingest: ServiceProcess, id: string, what: string): Promise<void> {
   expect(await traces(services, id), what).toEqual(NOTHING)

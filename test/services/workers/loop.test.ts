@@ -310,9 +310,13 @@ test('a handler that does not heed its signal times out as STAGE_TIMEOUT, and wh
 
 describe('while a stage runs', () => {
   test.each([
-    ['an erasure', (key: RevisionKey) => bench.tenant((tx) => buryDocument(tx, bench.tenantId, key.document_id))],
-    ['a newer revision', (key: RevisionKey) => bench.tenant((tx) => addRevision(tx, bench.tenantId, key.document_id, 'reprocess'))],
-  ] as const)('%s makes its result, and its failure, nobody’s business', async (_what, takeOver) => {
+    ['an erasure', 'DOCUMENT_ERASED', (key: RevisionKey) => bench.tenant((tx) => buryDocument(tx, bench.tenantId, key.document_id))],
+    [
+      'a newer revision',
+      'REVISION_SUPERSEDED',
+      (key: RevisionKey) => bench.tenant((tx) => addRevision(tx, bench.tenantId, key.document_id, 'reprocess')),
+    ],
+  ] as const)('%s makes its result, and its failure, nobody’s business, and its stage ends as %s', async (_what, code, takeOver) => {
     for (const outcome of [async () => nothing(), () => Promise.reject(new AppError('PDF_ENCRYPTED'))]) {
       const going = gate()
       let running = false
@@ -332,6 +336,7 @@ describe('while a stage runs', () => {
       await delivered
       expect(await statusOf(key)).toEqual(status)
       expect(await record(key)).toEqual([])
+      expect(await stageOf(key, 'extract')).toMatchObject({ status: 'failed', error_code: code })
     }
   })
 })

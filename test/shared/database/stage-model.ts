@@ -178,12 +178,14 @@ export class ModelDocument {
     else this.#postpone(start, null, false)
   }
 
-  /** Makes an erasure due again when a start that may have written after it has ended. */
+  /** Ends a start that an erasure or a newer revision has overtaken, and makes the erasure due again: it may have written after it. */
   giveWay(start: ModelStart): void {
     const { view } = this
-    if (!view.erased || start.stage === 'erase') return
+    if (start.stage === 'erase' || (!view.erased && view.revision === start.revision)) return
     const row = this.#row(start)
-    if (row.epoch === start.epoch && row.status === 'running') Object.assign(row, { status: 'failed', error: 'DOCUMENT_ERASED' })
+    const error = view.erased ? 'DOCUMENT_ERASED' : 'REVISION_SUPERSEDED'
+    if (row.epoch === start.epoch && row.status === 'running') Object.assign(row, { status: 'failed', error })
+    if (!view.erased) return
     view.outbox = view.outbox.filter((name) => !name.endsWith('/erase'))
     this.#schedule(`${view.revision}/erase`)
   }

@@ -72,7 +72,11 @@ function failureRules(view: View): string[] {
 }
 
 function hasFailed(row: View['stages'][string]): boolean {
-  return row.status === 'failed' && row.error !== 'DOCUMENT_ERASED'
+  return row.status === 'failed' && !gaveWay(row)
+}
+
+function gaveWay(row: View['stages'][string]): boolean {
+  return row.error === 'DOCUMENT_ERASED' || row.error === 'REVISION_SUPERSEDED'
 }
 
 function statusRules(view: View): string[] {
@@ -122,8 +126,8 @@ function memoryRules(before: View, after: View): string[] {
     [appeared('events').length === 0, `recorded for what is over: ${appeared('events')}`],
     ...frozen.map(([name, row]): [boolean, string] => {
       const now = after.stages[name]
-      const gaveWay = now?.error === 'DOCUMENT_ERASED' && now.epoch === row.epoch
-      return [JSON.stringify(now) === JSON.stringify(row) || gaveWay, `${name} is over and became ${JSON.stringify(now)}`]
+      const yielded = now !== undefined && gaveWay(now) && now.epoch === row.epoch
+      return [JSON.stringify(now) === JSON.stringify(row) || yielded, `${name} is over and became ${JSON.stringify(now)}`]
     }),
     ...Object.entries(before.stages).map(([name, row]): [boolean, string] => [
       name.endsWith('/erase') || row.status !== 'completed' || after.stages[name]?.status === 'completed',
