@@ -108,8 +108,10 @@ async function moveEvents(tx: Tx, { tenantId, size, max }: { tenantId: string; s
     ), logged AS (
       INSERT INTO ledger_leaves (tenant_id, leaf_index, event_seq) SELECT ${tenantId}, ${size}::bigint + place, event_seq FROM due
     )
-    SELECT (SELECT count(*) FROM due) AS moved, string_agg(sha256('\\x00'::bytea || convert_to(e.body, 'UTF8')), ''::bytea ORDER BY due.place) AS hashes
-    FROM due CROSS JOIN LATERAL (SELECT body FROM events WHERE seq = due.event_seq OFFSET 0) e`.execute(tx)
+    SELECT (SELECT count(*) FROM due) AS moved, string_agg(leaf.hash, ''::bytea ORDER BY leaf.seq) AS hashes
+    FROM (
+      SELECT seq, sha256('\\x00'::bytea || convert_to(body, 'UTF8')) AS hash FROM events WHERE seq = ANY(ARRAY(SELECT event_seq FROM due)) OFFSET 0
+    ) leaf`.execute(tx)
   const [moved, hashes] = [Number(rows[0]?.moved), rows[0]?.hashes ?? Buffer.alloc(0)]
   if (hashes.length !== moved * HASH_BYTES) throw new AppError('INTERNAL', 'a queued event is not there')
   return Array.from({ length: moved }, (_, at) => hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))
