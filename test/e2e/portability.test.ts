@@ -71,6 +71,20 @@ test('what rests on anything else, or on nothing that is on record, is listed wi
   expect(whole.left_out).toContainEqual({ document_id: unknown, legal_basis: null, reason: 'no_legal_basis_on_record' })
 })
 
+test('what somebody else did with a document, found it, asked about it or handed it over, changes nothing of what it rests on', async () => {
+  const { document_id: id } = await greffier.upload(TEXT, { on_duplicate: 'new', purpose: 'contract_management' })
+  await greffier.settled(id)
+  onTestFinished(() => greffier.erase(id))
+  await greffier.json('/v1/subjects/find', identifiers)
+  await greffier.json('/v1/answers', { question: 'Which invoice number does Hildegard Nachtigall have?' })
+  const steps = () => greffier.record(id).then((record) => record.map(({ step, legal_basis }) => `${step} ${legal_basis}`))
+  expect(await steps()).toEqual(expect.arrayContaining(['subject_find A6-1-c', 'answer A6-1-f']))
+  for (const _time of ['once', 'again']) {
+    const { status, bytes } = await packageOf()
+    expect([status, JSON.parse(bytes.toString('utf8')).documents]).toMatchObject([200, [{ document_id: id, legal_basis: 'A6-1-b' }]])
+  }
+})
+
 test('it holds what was provided, with other people masked, and nothing that was derived', async () => {
   const id = await upload({ legal_basis: 'A6-1-b' })
   const view = (await greffier.settled(id)) as unknown as { fields: Record<string, { value: string }>; type: string }

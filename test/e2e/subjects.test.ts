@@ -146,6 +146,25 @@ test('an access package answers Art. 15 line by line, names the controller and w
   await greffier.erase(id)
 })
 
+test('what it says of purpose, basis and retention is the document’s own, whoever found it, held it or asked for it since', async () => {
+  const id = await upload(LETTER, { purpose: 'personnel_administration' })
+  await find({ email: 'anna.krueger@example.org' })
+  await greffier.fetch(`/v1/documents/${id}/hold`, {
+    method: 'PUT',
+    body: JSON.stringify({ reason: '17-3-e' }),
+    headers: { 'content-type': 'application/json' },
+  })
+  for (const _time of ['once', 'again']) {
+    const { request_id } = await ask({ email: 'anna.krueger@example.org' })
+    const whole = JSON.parse((await packageOf(request_id)).toString('utf8'))
+    expect(whole.documents).toMatchObject([
+      { activity: 'personnel', legal_basis: 'A6-1-b', retention: { rule: null }, hold: { reason: '17-3-e' } },
+    ])
+  }
+  await greffier.fetch(`/v1/documents/${id}/hold`, { method: 'DELETE' })
+  await greffier.erase(id)
+})
+
 test('the package as CSV holds the same values, and no cell that a spreadsheet would compute', async () => {
   const id = await upload('Kontakt: anna.krueger@example.org', { metadata: JSON.stringify({ subject_id: '=1+2' }) })
   const { request_id } = await ask({ subject_ref: '=1+2' })

@@ -1,4 +1,5 @@
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
+import { describeRetention } from '../../../shared/database/events.ts'
 import type { Hold } from '../../../shared/database/restrictions.ts'
 import { type ProcessorRegister, subprocessorsOn } from '../../../shared/policy/register.ts'
 import { last, type OwnData } from './own-data.ts'
@@ -18,24 +19,24 @@ export const ACCESS_STATEMENTS = {
 
 /** What one document holds of a person, line by line of Art. 15(1) and (2). */
 export function describeForSubject(
-  { row, events, metadata, fields, passages, mask }: OwnData,
+  { row, events, ownEvents, metadata, fields, passages, mask }: OwnData,
   hold: Hold | null,
   register: ProcessorRegister,
 ) {
-  const retention = last(events.map((event) => event.retention))
+  const { retention } = describeRetention(row)
   return {
     document_id: row.id,
     type: row.type,
     received_at: row.created_at.toISOString(),
     // (a)
     purpose: row.purpose,
-    activity: last(events.map(({ activity_ref }) => activity_ref)),
-    legal_basis: last(events.map(({ legal_basis }) => legal_basis)),
-    art9_basis: last(events.map(({ art9_basis }) => art9_basis)),
+    activity: last(ownEvents.map(({ activity_ref }) => activity_ref)),
+    legal_basis: last(ownEvents.map(({ legal_basis }) => legal_basis)),
+    art9_basis: last(ownEvents.map(({ art9_basis }) => art9_basis)),
     // (b)
     sensitivity: row.sensitivity,
     data_classes: row.data_classes,
-    data_categories: [...new Set(events.flatMap((event) => event.data_categories))],
+    data_categories: [...new Set(ownEvents.flatMap((event) => event.data_categories))],
     // (c), and (2)
     recipients: recipientsOf(events, register),
     // (d)

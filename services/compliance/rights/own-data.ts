@@ -25,7 +25,10 @@ export interface Asked {
 /** What one document holds of a person, with what was found of other people masked (Art. 15(4), 20(4)). */
 export interface OwnData {
   row: DocumentRow
+  /** Everything that names the document: its stages, questions that used it, packages and exports that it is in. */
   events: ProcessingEvent[]
+  /** Those of its own processing: what somebody else did with it has a purpose, a basis and categories of its own. */
+  ownEvents: ProcessingEvent[]
   /** Of what the upload said, what names the person. */
   metadata: Record<string, string>
   /** Fields of a document that is about the person, else those read from the person's passages. */
@@ -47,9 +50,11 @@ export async function readOwnData(
   for (const page of pages) for (const span of await passagesOf(page, asked)) passages.push({ page: page.number, ...span })
   const isAbout = found.matches.some(({ found_in }) => found_in !== 'text')
   const metadata = Object.entries(openAnnex(keys, row).metadata).filter(([key, value]) => isOwn(asked, inMetadata({ [key]: value })))
+  const events = await readRecord(tx, row.id)
   return {
     row,
-    events: await readRecord(tx, row.id),
+    events,
+    ownEvents: events.filter(({ doc_ref, purpose }) => doc_ref === row.id && purpose === row.purpose),
     metadata: Object.fromEntries(metadata),
     fields: Object.entries(fields).filter(([, field]) => isAbout || placesOf(field).some((at) => passages.some(overlaps(at)))),
     passages: passages.map(({ page, start, end }) => ({ page, text: mask(textOf(pages, page).slice(start, end)) })),

@@ -32,9 +32,9 @@ export interface PortableDocument {
 }
 
 /** A document's provided data, or why it has none to carry. */
-export function portableData({ row, events, metadata, fields, passages, mask }: OwnData): PortableDocument | LeftOut {
-  const legal_basis = last(events.map((event) => event.legal_basis))
-  const art9_basis = last(events.map((event) => event.art9_basis))
+export function portableData({ row, ownEvents, metadata, fields, passages, mask }: OwnData): PortableDocument | LeftOut {
+  const legal_basis = last(ownEvents.map((event) => event.legal_basis))
+  const art9_basis = last(ownEvents.map((event) => event.art9_basis))
   const bases = [legal_basis, art9_basis].filter((basis) => basis !== null)
   if (bases.length === 0) return { document_id: row.id, legal_basis, reason: 'no_legal_basis_on_record' }
   if (!bases.some((basis) => PORTABLE.includes(basis))) return { document_id: row.id, legal_basis, reason: 'legal_basis' }
