@@ -122,6 +122,7 @@ test('an erasure by id has a certificate too, and none before it is done', async
   const id = await document()
   const response = await greffier.fetch(`/v1/documents/${id}`, { method: 'DELETE' })
   const path = response.headers.get('location') ?? ''
+  await waitUntil(async () => (await greffier.fetch(`${path}/certificate`)).status === 200, 'the erasure')
   await greffier.rows(`UPDATE erasure_requests SET state = 'erasing' WHERE id = $1`, [path.split('/').at(-1)])
   const early = await greffier.fetch(`${path}/certificate`)
   expect([early.status, await early.json()]).toMatchObject([409, { code: 'ERASURE_NOT_DONE' }])

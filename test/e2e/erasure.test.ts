@@ -124,7 +124,7 @@ describe('an erasure in the middle of', () => {
   test('index, with its points on the way to the search store, leaves nothing', async () => {
     const { document_id } = await greffier.upload(uniqueText())
     // Holds every write to the search store, so that the stage cannot get past it before the erasure.
-    const held = new DatabaseSync(join(greffier.dataDir, 'search.sqlite'))
+    const held = new DatabaseSync(join(greffier.dataDir, 'search.sqlite'), { timeout: 5_000 })
     held.exec('BEGIN IMMEDIATE')
     await stageRuns(document_id, 'index')
     await remove(document_id)

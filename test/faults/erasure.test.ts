@@ -160,8 +160,8 @@ test('a start that a newer revision has overtaken holds up no erasure once it ha
   ])
   const id = await upload(services, ingest)
   await waitUntil(() => isStopped(overtaken.pid), 'the worker to stop')
-  await services.start('workers')
   expect((await send(services, ingest, 'POST', `/v1/documents/${id}/reprocess`)).status).toBe(202)
+  await services.start('workers')
   await untilCompletedOnce(services, [id], 'the newer revision')
   overtaken.kill('SIGCONT')
   const gaveWay = `SELECT FROM stages WHERE document_id = $1 AND revision = 1 AND error_code = 'REVISION_SUPERSEDED'`

