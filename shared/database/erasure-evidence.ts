@@ -11,7 +11,9 @@ export interface Disclosure {
   region: string
   operations: number
   last_sent_at: string
-  /** As the events say it; null where none does. */
+  /** What the events say of the provider's keeping: of one call at least that nobody knows it, of one at least nothing, or of each how long. */
+  retention: 'unknown' | 'unstated' | 'stated'
+  /** The latest end that an event names; null: none names one. */
   retained_until: string | null
 }
 
@@ -37,6 +39,8 @@ export async function readDisclosures(tx: Tx, documentIds: readonly string[]): P
   const { rows } = await sql<Omit<Disclosure, 'operations'> & { operations: string }>`
     SELECT e->'recipient'->>'processor' AS processor, e->'recipient'->>'endpoint' AS endpoint, e->'recipient'->>'region' AS region,
       count(*) FILTER (WHERE e->>'phase' = 'intent') AS operations, max(e->>'time') AS last_sent_at,
+      CASE WHEN bool_or(e->'provider_retention'->>'mode' <> 'none' AND e->'provider_retention'->>'until' IS NULL) THEN 'unknown'
+        WHEN bool_and(e->'provider_retention'->>'mode' IS NOT NULL) THEN 'stated' ELSE 'unstated' END AS retention,
       max(e->'provider_retention'->>'until') AS retained_until
     FROM (
       SELECT body::jsonb AS e FROM events WHERE seq = ANY(ARRAY(SELECT events_of_documents(${[...documentIds]}::uuid[]))) AND phase <> 'refused' AND body LIKE '%"recipient":{%'

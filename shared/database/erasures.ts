@@ -99,6 +99,31 @@ export async function settleErasure(tx: Tx, documentId: string): Promise<void> {
     .returning('request_id')
     .execute()
   for (const id of items.map((item) => item.request_id).sort()) await closeIfDone(tx, id)
+  // A request that it was refused to said that it remains.
+  await tx
+    .updateTable('erasure_requests')
+    .set({ certificate_due_at: sql<Date>`now()` })
+    .where('certificate', 'is not', null)
+    .where(
+      'id',
+      'in',
+      tx.selectFrom('erasure_items').select('request_id').where('document_id', '=', documentId).where('state', '=', 'refused'),
+    )
+    .execute()
+}
+
+/** Documents that a request was refused and that are not erased since. */
+export async function listRefusedStill(tx: Tx, id: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('erasure_items as item')
+    .leftJoin('stages as erase', (join) => join.onRef('erase.document_id', '=', 'item.document_id').on('erase.stage', '=', 'erase'))
+    .select('item.document_id')
+    .where('item.request_id', '=', id)
+    .where('item.state', '=', 'refused')
+    .where((row) => row.or([row('erase.status', 'is', null), row('erase.status', '!=', 'completed')]))
+    .orderBy('item.document_id')
+    .execute()
+  return rows.map((row) => row.document_id)
 }
 
 /** Locked on demand. Throws ERASURE_NOT_FOUND. */

@@ -47,7 +47,8 @@ export function retentionOf(call: SentCall, processor: Pick<Processor, 'retentio
     return { holding, held: heldOf(holding, 'record'), now: differs(holding, now) }
   }
   if (recorded) {
-    const holding = byRegister(null)
+    // Nothing is kept once the call is over; of whatever else has no end, none is known.
+    const holding = byRegister(recorded.mode === 'none' ? 0 : null)
     return { holding, held: heldOf(holding, recorded.mode === 'unknown' ? 'unknown' : 'record'), now: differs(holding, now) }
   }
   const known = stated !== null && stated.days !== null && stated.read_on <= dayOf(call.sent_ms)

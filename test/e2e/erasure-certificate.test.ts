@@ -32,7 +32,7 @@ async function erased(ids: string[]): Promise<string> {
 const certificateOf = (id: string) => greffier.json<CertificateAnswer>(`/v1/erasures/${id}/certificate`)
 
 /** A call to a provider, as the gateway records it. */
-async function disclose(documentId: string, processor: string, until: string | null): Promise<void> {
+async function disclose(documentId: string, processor: string, until: string | null, mode = until === null ? null : 'days'): Promise<void> {
   const [row] = await greffier.rows<{ body: string; tenant_id: string }>(
     `SELECT body, tenant_id FROM events WHERE document_ids @> ARRAY[$1::uuid] AND phase = 'intent' LIMIT 1`,
     [documentId],
@@ -41,7 +41,7 @@ async function disclose(documentId: string, processor: string, until: string | n
     ...JSON.parse(row?.body ?? ''),
     event_id: crypto.randomUUID(),
     recipient: { processor, endpoint: 'https://provider.example', region: 'eu', register_hash: '' },
-    provider_retention: until === null ? null : { mode: 'days', until },
+    provider_retention: mode === null ? null : { mode, until },
   }
   await greffier.rows(`INSERT INTO events (id, tenant_id, document_ids, phase, body) VALUES ($1, $2, ARRAY[$3::uuid], 'intent', $4)`, [
     body.event_id,
@@ -150,6 +150,38 @@ test('it is not complete while a provider or a hold keeps something, and names w
   expect((await certificateOf(await erased([unknown]))).certificate.status).toEqual({ state: 'logical_only' })
   const refused = (await certificateOf(await erased([held]))).certificate
   expect(refused).toMatchObject({ status: { state: 'logical_only' }, documents: [], refusals: [{ document_id: held, reason: '17-3-b' }] })
+})
+
+test('a call of which nobody knows how long the provider keeps it is not hidden by one that has an end, and one of which nothing is kept leaves nothing', async () => {
+  const [both, none] = [await document(), await document()]
+  await disclose(both, 'mistral', new Date(Date.now() + 86_400_000).toISOString())
+  await disclose(both, 'mistral', null, 'unknown')
+  await disclose(none, 'mistral', null, 'none')
+  const unknown = (await certificateOf(await erased([both]))).certificate
+  expect(unknown).toMatchObject({ status: { state: 'logical_only' }, residuals: [{ holder: 'provider', name: 'mistral', until: null }] })
+  const complete = (await certificateOf(await erased([none]))).certificate
+  expect(complete).toMatchObject({ status: { state: 'complete' }, residuals: [], notices: [{ processor: 'mistral' }] })
+})
+
+test('what a hold kept remains when the hold has ended, until somebody erases it: then the certificate is issued again', async () => {
+  const held = await document()
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  await greffier.fetch(`/v1/documents/${held}/hold`, {
+    method: 'PUT',
+    body: JSON.stringify({ reason: '17-3-e', until }),
+    headers: { 'content-type': 'application/json' },
+  })
+  const id = await erased([held])
+  const remains = { status: { state: 'logical_only' }, residuals: [{ holder: 'hold', name: held, until: null }] }
+  expect((await certificateOf(id)).certificate).toMatchObject({ ...remains, refusals: [{ document_id: held, hold_until: until }] })
+  await greffier.rows(`UPDATE holds SET until = now() - interval '1 second' WHERE document_id = $1`, [held])
+  await greffier.rows(`UPDATE erasure_items SET hold_until = now() - interval '1 second' WHERE request_id = $1`, [id])
+  await greffier.rows('UPDATE erasure_requests SET certificate_due_at = now() WHERE id = $1', [id])
+  expect((await certificateOf(id)).certificate).toMatchObject(remains)
+  await erased([held])
+  // By itself, without being asked.
+  await waitUntil(async () => (await certificateOf(id)).certificate.status.state === 'complete', 'it to be issued again')
+  expect((await certificateOf(id)).certificate).toMatchObject({ documents: [], residuals: [], refusals: [{ document_id: held }] })
 })
 
 test('backups keep it from being complete until they are gone, and then it is issued again', async () => {

@@ -14,7 +14,7 @@ import {
   readEmptiedStores,
   readErased,
 } from '../../../shared/database/erasure-evidence.ts'
-import { type ErasureRow, findErasure, keepCertificate, viewErasure } from '../../../shared/database/erasures.ts'
+import { type ErasureRow, findErasure, keepCertificate, listRefusedStill, viewErasure } from '../../../shared/database/erasures.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { fromUtf8 } from '../../../shared/ledger/bytes.ts'
@@ -49,18 +49,16 @@ export interface CertificateServices {
 }
 
 /**
- * The certificate of a request that is done: signed, kept, and its hash an event of the record. What said that something remains until a day is issued
- * again after that day. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
+ * The certificate of a request that is done: signed, kept, and its hash an event of the record. It is issued again when it is due again: after the day
+ * until which something remained, and when what was refused has been erased after all. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
  */
 export async function issueCertificate(tx: Tx, services: CertificateServices, id: string): Promise<IssuedCertificate> {
   const row = await findErasure(tx, id, 'update')
   if (row.state !== 'done') throw new AppError('ERASURE_NOT_DONE')
   const now = new Date()
-  if (row.certificate !== null && row.certificate_event !== null) {
-    const kept = { ...readNote(row.certificate), event_id: row.certificate_event }
-    const { status } = kept.certificate
-    if (status.state !== 'residual_until' || new Date(status.until) > now) return kept
-  }
+  const due = row.certificate_due_at !== null && row.certificate_due_at <= now
+  if (row.certificate !== null && row.certificate_event !== null && !due)
+    return { ...readNote(row.certificate), event_id: row.certificate_event }
   const certificate = await certify(tx, services, row, now)
   const text = `${fromUtf8(canonicalBytes(certificate, CERTIFICATE_BYTES_MAX), 'NOT_CANONICAL')}\n`
   const issued = readNote(await signByLog(tx, services.tenants, row.tenant_id, text))
@@ -93,7 +91,8 @@ async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, n
     ...disclosures.flatMap((disclosure) => providerResidual(services, disclosure)),
     ...backupResidual(services, physicalAt),
     ...softStores(emptied),
-    ...refusals.map(({ document_id, hold_until }): Residual => ({ holder: 'hold', name: document_id, until: hold_until })),
+    // The end of a hold erases nothing: it remains until somebody asks again.
+    ...(await listRefusedStill(tx, row.id)).map((documentId): Residual => ({ holder: 'hold', name: documentId, until: null })),
   ].filter(({ until }) => until === null || new Date(until) > now)
   return ErasureCertificate.parse({
     schema: 'greffier.erasure-certificate/1',
@@ -113,7 +112,7 @@ async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, n
       return { store, kind, method, count, probe: { remaining }, ...times }
     }),
     destroyed_keys: ids.map((documentId) => `document/${documentId}`),
-    notices: disclosures.map(({ retained_until: _until, ...notice }) => notice),
+    notices: disclosures.map(({ retention: _retention, retained_until: _until, ...notice }) => notice),
     residuals,
     refusals,
     kept: KEPT,
@@ -128,13 +127,15 @@ export function statusOf(residuals: readonly Residual[]): CertificateStatus {
   return { state: 'residual_until', until: latest(ends.map((end) => new Date(end))).toISOString() }
 }
 
-/** What the events say goes before what the register says; where neither knows, nobody does. */
-function providerResidual(services: CertificateServices, { processor, last_sent_at, retained_until }: Disclosure): Residual[] {
+/** What the events say goes before what the register says of those that say nothing; where neither knows, nobody does. */
+function providerResidual(services: CertificateServices, { processor, last_sent_at, retention, retained_until }: Disclosure): Residual[] {
   const residual = (until: string | null): Residual[] => [{ holder: 'provider', name: processor, until }]
-  if (retained_until !== null) return residual(retained_until)
+  if (retention === 'unknown') return residual(null)
+  if (retention === 'stated') return retained_until === null ? [] : residual(retained_until)
   const days = services.register.processors.find(({ key }) => key === processor)?.retention.days ?? null
-  if (days === 0) return []
-  return residual(days === null ? null : new Date(new Date(last_sent_at).getTime() + days * DAY_MS).toISOString())
+  if (days === null) return residual(null)
+  const ends = [new Date(last_sent_at).getTime() + days * DAY_MS, ...(retained_until === null ? [] : [Date.parse(retained_until)])]
+  return residual(new Date(Math.max(...ends)).toISOString())
 }
 
 function backupResidual({ backupRetentionDays }: CertificateServices, physicalAt: Date): Residual[] {

@@ -61,7 +61,9 @@ test('a retention counts as it was known when the call was made: what was read l
   })
   for (const nothing of [read(null, '2026-01-01'), null])
     expect(retentionOf(call, nothing)).toMatchObject({ holding: { to: null }, held: { basis: 'unknown' }, now: null })
-  const recorded = { ...call, provider_retention: { mode: 'limited', until: '2026-02-03T00:00:00.000Z' } }
+  const unkept = { ...call, provider_retention: { mode: 'none', until: null } }
+  expect(retentionOf(unkept, read(10, '2026-01-01'))).toMatchObject({ holding: { to: call.ended_ms }, held: { basis: 'record' } })
+  const recorded = { ...call, provider_retention: { mode: 'days', until: '2026-02-03T00:00:00.000Z' } }
   expect(retentionOf(recorded, read(10, '2026-01-01'))).toMatchObject({ held: { until: '2026-02-03T00:00:00.000Z', basis: 'record' } })
 })
 
