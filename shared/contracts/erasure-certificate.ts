@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ErasureGround, ErasureScope, HoldReason } from './erasure.ts'
+import { LeafProof } from './event-proofs.ts'
 
 const Time = z.iso.datetime()
 
@@ -68,12 +69,13 @@ export type IssuedCertificate = z.infer<typeof IssuedCertificate>
 /**
  * With what checks it. `vkey` signed this note, and is to be compared with a key of the tenant's log that came another way; where the log's key was
  * exchanged since, `rotations` lead from it to the one that signs now. A key that was exchanged may have been stolen afterwards: then the event
- * in the log decides.
+ * in the log decides. `logged`: that event and its proof; null: the log has not taken it in yet, which it does within a second or two.
  */
 export const CertificateAnswer = z.strictObject({
   ...IssuedCertificate.shape,
   vkey: z.string(),
   rotations: z.array(z.string()),
+  logged: LeafProof.nullable(),
   check: z.string(),
 })
 export type CertificateAnswer = z.infer<typeof CertificateAnswer>

@@ -11,9 +11,13 @@ export const EventProofsQuestion = z.strictObject({
   limit: z.coerce.number().int().min(1).max(EVENT_PROOFS_MAX).default(EVENT_PROOFS),
 })
 
-/** `event`: the leaf, byte for byte as it is stored. `proof`: a file of c2sp.org/tlog-proof@v1. Pending: not in the log yet; ask again in a second. */
+/** `event`: the leaf, byte for byte as it is stored. `proof`: a file of c2sp.org/tlog-proof@v1. */
+export const LeafProof = z.strictObject({ leaf_index: z.int(), event: z.string(), proof: z.string() })
+export type LeafProof = z.infer<typeof LeafProof>
+
+/** Pending: not in the log yet; ask again in a second. */
 const EventProof = z.discriminatedUnion('status', [
-  z.strictObject({ status: z.literal('proven'), event_id: z.uuid(), leaf_index: z.int(), event: z.string(), proof: z.string() }),
+  z.strictObject({ status: z.literal('proven'), event_id: z.uuid(), ...LeafProof.shape }),
   z.strictObject({ status: z.literal('pending'), event_id: z.uuid() }),
 ])
 

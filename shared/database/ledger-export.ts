@@ -88,6 +88,22 @@ export async function readEarlierCheckpoints(
   return rows.map((row) => ({ size: Number(row.size), note: row.note }))
 }
 
+/** An event and its place in the tree of `size` leaves; undefined: it is not in that yet. */
+export async function readLeaf(
+  tx: Tx,
+  { tenantId, eventId, size }: { tenantId: string; eventId: string; size: number },
+): Promise<{ body: string; index: number } | undefined> {
+  const row = await tx
+    .selectFrom('events as event')
+    .innerJoin('ledger_leaves as leaf', 'leaf.event_seq', 'event.seq')
+    .select(['event.body', 'leaf.leaf_index'])
+    .where('event.id', '=', eventId)
+    .where('leaf.tenant_id', '=', tenantId)
+    .where('leaf.leaf_index', '<', String(size))
+    .executeTakeFirst()
+  return row && { body: row.body, index: Number(row.leaf_index) }
+}
+
 export interface DocumentLeaf {
   seq: string
   eventId: string

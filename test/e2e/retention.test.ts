@@ -155,6 +155,23 @@ describe('the command line', () => {
     // Nothing is asked of any server: there is none at this address.
     const check = (file: string, key: string) => runCli(['erasures', 'check', file, '--vkey', key], { url: 'http://127.0.0.1:9' })
     expect(await check(out, vkey)).toMatchObject({ code: 0, stdout: expect.stringContaining('whole: complete, 1 document erased') })
+    const answer = async () => {
+      await greffierCli('erasures', 'certificate', erasure_id, '--out', out)
+      return JSON.parse(readFileSync(out, 'utf8')) as CertificateAnswer
+    }
+    await waitUntil(async () => (await answer()).logged !== null, 'the log to have taken the certificate in')
+    expect((await check(out, vkey)).stdout).toMatch(/in the log +leaf \d+ of \d+, recorded 20/)
+    const { logged, ...rest } = await answer()
+    const forged = join(folder, 'forged.json')
+    for (const wrong of [
+      { ...logged, event: logged?.event.replace(/"time":"20../, '"time":"1999') },
+      { ...logged, proof: logged?.proof.replace('index ', 'index 1') },
+    ]) {
+      writeFileSync(forged, JSON.stringify({ ...rest, logged: wrong }))
+      expect(await check(forged, vkey)).toMatchObject({ code: 1, stderr: expect.stringContaining('CERTIFICATE_INVALID') })
+    }
+    writeFileSync(forged, JSON.stringify({ ...rest, logged: null }))
+    expect(await check(forged, vkey)).toMatchObject({ code: 0, stdout: expect.stringContaining('not shown') })
     const changed = join(folder, 'changed.json')
     writeFileSync(changed, readFileSync(out, 'utf8').replaceAll(document_id, crypto.randomUUID()))
     expect(await check(changed, vkey)).toMatchObject({ code: 1, stderr: expect.stringContaining('CERTIFICATE_INVALID') })

@@ -1,9 +1,9 @@
 import { NODE_TREE } from '../../../shared/blobs/hashing.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
-import type { EventProofs } from '../../../shared/contracts/event-proofs.ts'
+import type { EventProofs, LeafProof } from '../../../shared/contracts/event-proofs.ts'
 import type { Tx } from '../../../shared/database/connection.ts'
 import { readHead, tileReader } from '../../../shared/database/ledger.ts'
-import { readDocumentLeaves } from '../../../shared/database/ledger-export.ts'
+import { readDocumentLeaves, readLeaf } from '../../../shared/database/ledger-export.ts'
 import type { TenantKeys } from '../../../shared/database/tenants.ts'
 import { formatTlogProof } from '../../../shared/ledger/proof.ts'
 import { inclusionProofs } from '../../../shared/ledger/tiles.ts'
@@ -14,6 +14,19 @@ interface Question {
   documentId: string
   cursor: string | undefined
   limit: number
+}
+
+/** One event with its proof in the log as it is now; null: it is not in it yet. */
+export async function proveEvent(
+  tx: Tx,
+  { tenantId, keys, eventId }: { tenantId: string; keys: TenantKeys; eventId: string },
+): Promise<LeafProof | null> {
+  const { size, checkpoint } = await readHead(tx, tenantId, keys)
+  const leaf = await readLeaf(tx, { tenantId, eventId, size })
+  if (leaf === undefined) return null
+  const { body, index } = leaf
+  const [hashes = []] = await inclusionProofs(size, [index], tileReader(tx, tenantId), NODE_TREE)
+  return { leaf_index: index, event: body, proof: formatTlogProof({ index, hashes, checkpoint, extra: null }) }
 }
 
 /** A page of the document's events, each with its proof in the log as it is now. Throws DOCUMENT_NOT_FOUND. */

@@ -28,7 +28,7 @@ export function writeCertificatePdf({ certificate, hash, event_id, vkey, note }:
         heading: 'How to check it',
         paragraphs: [
           'This page is a reading of a signed note, and the note is what counts: take it as JSON from the same address and run `greffier erasures check FILE --vkey KEY` with the key of the log that you pinned. No server is needed.',
-          'When it was issued is shown by the log of the organisation, which holds the hash in the event named here.',
+          'When it was issued is shown by the log of the organisation, which holds the hash in the event named here; the JSON brings the proof of that along.',
         ],
         facts: [
           ['SHA-256 of the note', hash],

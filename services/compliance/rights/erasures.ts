@@ -24,6 +24,7 @@ import { findSubjectIds, listDocumentsNaming } from '../../../shared/database/su
 import type { Tombstones } from '../../../shared/database/tombstones.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
+import { proveEvent } from '../ledger/proofs.ts'
 import { type CertificateServices, issueCertificate } from './certificate.ts'
 import { writeCertificatePdf } from './certificate-pdf.ts'
 import { keysOfNote } from './certificate-signature.ts'
@@ -34,7 +35,7 @@ const Id = z.object({ id: z.uuid() })
 const PAGE_SIZE_MAX = 100
 const tags = ['rights']
 const HOW_TO_CHECK =
-  'Keep this answer as a file and run: greffier erasures check FILE --vkey KEY, with the key of the log that you pinned (GET /v1/ledger/key). It needs no server. The log itself says when it was issued: it holds the event event_id with the SHA-256 of the note.'
+  'Keep this answer as a file and run: greffier erasures check FILE --vkey KEY, with the key of the log that you pinned (GET /v1/ledger/key). It needs no server. When it was issued is said by the log, which holds the event `event_id` with the SHA-256 of the note; `logged` proves that, and is checked with it.'
 
 export interface ErasureServices extends CertificateServices {
   database: Database
@@ -129,9 +130,11 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
       },
     },
     async ({ identity: { tenantId }, params, query }, reply) => {
+      const keys = await tenants.keys(tenantId)
       const answer = await withTenant(database, tenantId, async (tx) => {
         const issued = await issueCertificate(tx, services, params.id)
-        return { ...issued, ...(await keysOfNote(tx, tenants, tenantId, issued.note)), check: HOW_TO_CHECK }
+        const logged = await proveEvent(tx, { tenantId, keys, eventId: issued.event_id })
+        return { ...issued, ...(await keysOfNote(tx, tenants, tenantId, issued.note)), logged, check: HOW_TO_CHECK }
       })
       if (query.format === 'json') return answer
       // A stream passes by the schema of the answer.
