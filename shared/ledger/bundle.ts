@@ -9,7 +9,7 @@
 //   rotations/<n>          `key-rotation.ts`, all of them, n = 0, 1, 2 ...
 //   consistency/<size>     `consistency-proof.ts`: the log's checkpoint of that size is a prefix of this bundle's
 //   proofs/<leaf>          `proof.ts`, a tlog-proof@v1 of the event at that leaf, to be handed on by itself
-//   register.json processors.json policy.yaml README.md and others: bound by the manifest alone
+//   register.json activities.yaml policy.yaml README.md and others: bound by the manifest alone
 //
 // The manifest:
 //

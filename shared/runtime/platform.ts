@@ -64,9 +64,10 @@ export interface Platform {
   /** The declared register of Art. 30, and the SHA-256 (hex) of its file: events name both. */
   activities: Activities
   activitiesHash: string
-  /** The files as they were read at the start, which `registerHash` and `policyHash` are of. */
+  /** The files as they were read at the start, which `registerHash`, `policyHash` and `activitiesHash` are of. */
   registerBytes: Buffer
   policyBytes: Buffer
+  activitiesBytes: Buffer
   prices: PriceList
   tombstones: Tombstones
   /** How long documents are kept, and the SHA-256 (hex) of what the rules mean. */
@@ -114,7 +115,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     around: (endpoint, signal, call, model) =>
       attempt({ gate, endpoint: `${endpoint} ${model}`, signal, deadlineMs: CALL_MS_MAX, triesMax: CALL_TRIES_MAX }, call),
   })
-  const { activities, activitiesHash } = loadActivities(config.ACTIVITIES_FILE)
+  const { activities, activitiesBytes, activitiesHash } = loadActivities(config.ACTIVITIES_FILE)
   const { retention, retentionHash } = loadRetention(config.RETENTION_FILE)
   if (config.FAULT_AT) log.warn({ fault: config.FAULT_AT.at }, 'FAULT_AT is set: this process fails there on purpose')
   await migrate(databaseOwnerUrl, databaseUrl)
@@ -166,6 +167,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     activitiesHash,
     registerBytes: rules.registerBytes,
     policyBytes: rules.policyBytes,
+    activitiesBytes,
     prices: rules.prices,
     tombstones: openTombstones(tombstonesPath),
     retention,

@@ -24,10 +24,10 @@ export function loadRegister(path: string): { register: ProcessorRegister; regis
   return { register: parse(path, bytes.toString('utf8'), ProcessorRegister), registerBytes: bytes, registerHash: sha256(bytes) }
 }
 
-/** The declared activities and the SHA-256 (hex) of the file's bytes. Throws PolicyFileError. */
-export function loadActivities(path: string): { activities: Activities; activitiesHash: string } {
+/** The declared activities, the file's bytes, and their SHA-256 (hex). Throws PolicyFileError. */
+export function loadActivities(path: string): { activities: Activities; activitiesBytes: Buffer; activitiesHash: string } {
   const bytes = read(path)
-  return { activities: parse(path, bytes.toString('utf8'), Activities), activitiesHash: sha256(bytes) }
+  return { activities: parse(path, bytes.toString('utf8'), Activities), activitiesBytes: bytes, activitiesHash: sha256(bytes) }
 }
 
 /**

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBundleFolder } from '../../services/cli/bundle-folder.ts'
 import { NODE_PRIMITIVES } from '../../shared/blobs/hashing.ts'
 import { type BundlePins, checkBundle } from '../../shared/ledger/bundle-check.ts'
 import { verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
 import { verifyTlogProof } from '../../shared/ledger/proof.ts'
+import type { RegisterReport } from '../../shared/policy/register-report.ts'
 import { runCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -19,11 +20,13 @@ let pinned: { origin: string; vkey: string }
 let kept: string
 let erasedAt: string
 let documentId: string
+const SHIPPED = resolve(import.meta.dirname, '../../infra/activities.yaml')
 const SAMPLES = ['invoice-northwind.txt', 'letter.txt']
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'greffier-bundle-'))
-  greffier = await startGreffier()
+  writeFileSync(at('activities.yaml'), activitiesFor('Alder GmbH'))
+  greffier = await startGreffier({ ACTIVITIES_FILE: at('activities.yaml') })
   pinned = await greffier.json('/v1/ledger/key')
   const [kept_ = '', gone = ''] = [await add('One letter.', SAMPLES[0] ?? ''), await add('Another letter.', SAMPLES[1] ?? '')]
   documentId = kept_
@@ -48,6 +51,12 @@ async function add(text: string, file_name: string): Promise<string> {
 
 const checkpoint = async () => (await greffier.fetch('/v1/ledger/checkpoint')).text()
 const at = (name: string) => join(folder, name)
+/** The shipped ones, but for contracts, which are read on behalf of somebody else. */
+const activitiesFor = (controller: string) =>
+  readFileSync(SHIPPED, 'utf8').replace(
+    /(id: contracts[\s\S]*?)role: controller/,
+    `$1role: processor\n    controllers: [{ name: ${controller}, contact: dpo@example.org }]`,
+  )
 const sequenced = () =>
   waitUntil(async () => (await greffier.rows('SELECT FROM ledger_queue LIMIT 1')).length === 0, 'every event to be in the log')
 const cli = (...args: string[]) => runCli(args, { env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: greffier.apiKey } })
@@ -77,7 +86,7 @@ describe('a bundle of the running system', () => {
     for (const name of SAMPLES) expect(events).not.toContain(name)
   })
 
-  test('holds the policy and the register of processors byte for byte as the events name them', () => {
+  test('holds the policy, the register of processors and the activities byte for byte as the events name them', () => {
     const read = (name: string) => readFileSync(join(at('whole'), name))
     const sha256 = (name: string) => createHash('sha256').update(read(name)).digest('hex')
     const events = read('events.jsonl')
@@ -89,9 +98,20 @@ describe('a bundle of the running system', () => {
     const registers = new Set(events.flatMap(({ recipient }) => (recipient === null ? [] : [recipient.register_hash])))
     expect([...policies]).toEqual([sha256('policy.yaml')])
     expect([...registers]).toEqual([sha256('processors.yaml')])
+    const declared = new Set(events.flatMap(({ register_hash }) => register_hash ?? []))
+    expect([...declared]).toEqual([sha256('activities.yaml')])
     expect(JSON.parse(read('processors.json').toString())).toMatchObject({ register_hash: sha256('processors.yaml') })
-    expect(JSON.parse(read('register.json').toString())).toHaveProperty('activities')
     expect(read('README.md').toString()).toContain('greffier verify')
+  })
+
+  test('holds both registers of Art. 30, of what is done as a controller and of what is done for others, and the README names every file of them', () => {
+    const register = (name: string): RegisterReport => JSON.parse(readFileSync(join(at('whole'), name), 'utf8'))
+    const [own, forOthers] = [register('register.json'), register('register-as-processor.json')]
+    expect([own.view, forOthers.view]).toEqual(['controller', 'processor'])
+    expect(own.activities.map(({ id }) => id)).not.toContain('contracts')
+    expect(forOthers).toMatchObject({ activities: [{ id: 'contracts' }], by_controller: [{ controller: { name: 'Alder GmbH' } }] })
+    const readme = readFileSync(join(at('whole'), 'README.md'), 'utf8')
+    for (const name of readdirSync(at('whole')).filter((one) => /\.(json|yaml)$/.test(one))) expect(readme).toContain(`\`${name}\``)
   })
 
   test('is checked where there is no network, nothing may be written and no other program started', async () => {

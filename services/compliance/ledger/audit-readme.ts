@@ -18,13 +18,19 @@ Exit code 0: whole. 1: tampered; it says which event and how. 2: incomplete; som
 - Keys were exchanged only by statements that the old and the new key signed (\`rotations/\`).
 - Each file in \`proofs/\` proves one event by itself (tlog-proof@v1), so that it can be handed on alone.
 
+## Registers and rules
+
+- \`register.json\` is the register of processing activities of Art. 30(1) GDPR, of what is done as a controller; \`register-as-processor.json\` that of Art. 30(2), of what is done for others. Both say what is declared, what this log shows, and where the two differ.
+- \`activities.yaml\` is what is declared, \`processors.yaml\` the register of processors (\`processors.json\` the same for programs), \`policy.yaml\` the policy: as they were in force at the export.
+- Events name the files under which they were written and decided by the SHA-256 of their bytes: \`register_hash\` the activities, \`recipient.register_hash\` the register of processors, \`policy.hash\` the policy. Compare them with \`sha256sum activities.yaml processors.yaml policy.yaml\`.
+
 ## What it does not prove
 
 - That an event tells the truth, or that everything that happened was recorded. It proves what was recorded.
 - When an event happened: times are those of the operator's clock. Events of the last moments before the export may not have been in the log yet.
 - That the operator did not write the whole log anew. Who holds the key can; only a checkpoint that was kept elsewhere before shows it. Keep \`checkpoint\`.
 - Anything about events outside this range.
-- That \`register.json\`, \`processors.json\` and \`policy.yaml\` were in force at other times than that of the export. Events name the SHA-256 of the policy (\`policy.hash\`) and of the register of processors (\`recipient.register_hash\`) under which they were decided: compare them with \`sha256sum policy.yaml processors.yaml\`. \`processors.json\` is the same register for programs.
+- That the registers, the policy and the activities above were in force at other times than that of the export.
 - If the range was chosen by time, it may hold some events recorded a moment before or after: only a run without gaps can be proven to be complete.
 `
 }

@@ -11,7 +11,7 @@ import {
 import type { Activities } from '../../../shared/policy/activities.ts'
 import { compareActivities } from '../../../shared/policy/activity-drift.ts'
 import type { ProcessorRegister } from '../../../shared/policy/register.ts'
-import type { Overrun, RegisterEntry, RegisterQuestion, RegisterReport } from '../../../shared/policy/register-report.ts'
+import type { Overrun, RegisterEntry, RegisterQuestion, RegisterReport, RegisterView } from '../../../shared/policy/register-report.ts'
 
 /** Of one report: what a log of millions of events is behind is caught up with in the background, and the report says how far it came. */
 const CATCH_UP_MS_MAX = 20_000
@@ -70,9 +70,9 @@ export async function reportRegister(services: RegisterServices, tenantId: strin
   }
 }
 
-/** The controller's register over all time, as an auditor's bundle encloses it. */
-export async function registerJson(services: RegisterServices, tenantId: string): Promise<string> {
-  return `${JSON.stringify(await reportRegister(services, tenantId, { view: 'controller' }), null, 2)}\n`
+/** One view of the register over all time, as an auditor's bundle encloses it. */
+export async function registerJson(services: RegisterServices, tenantId: string, view: RegisterView): Promise<string> {
+  return `${JSON.stringify(await reportRegister(services, tenantId, { view }), null, 2)}\n`
 }
 
 /** Rolls up what the log has, until nothing is left or the time is over. */

@@ -14,7 +14,7 @@ import { openDatabase, withTenant } from '../../../shared/database/connection.ts
 import { appendEvent } from '../../../shared/database/events.ts'
 import { declareBy } from '../../../shared/policy/activities.ts'
 import { DPV_CONTEXT } from '../../../shared/policy/dpv.ts'
-import { RegisterReport } from '../../../shared/policy/register-report.ts'
+import { RegisterReport, type RegisterView } from '../../../shared/policy/register-report.ts'
 import { loadActivities, loadRegister } from '../../../shared/runtime/policy-files.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
@@ -76,7 +76,8 @@ activities:
 
 let bench: Workbench
 let report: RegisterReport
-let json: string
+let asProcessor: RegisterReport
+let enclosed: Record<RegisterView, string>
 beforeAll(async () => {
   bench = await openWorkbench()
   const path = join(mkdtempSync(join(tmpdir(), 'greffier-activities-')), 'activities.yaml')
@@ -97,7 +98,11 @@ beforeAll(async () => {
   await append({ doc_ref, purpose: 'stray', data_categories: ['location'] })
   const services = { database, activities, activitiesHash, register, registerHash: shipped.registerHash }
   report = await reportRegister(services, bench.tenantId, { view: 'controller' })
-  json = await registerJson(services, bench.tenantId)
+  asProcessor = await reportRegister(services, bench.tenantId, { view: 'processor' })
+  enclosed = {
+    controller: await registerJson(services, bench.tenantId, 'controller'),
+    processor: await registerJson(services, bench.tenantId, 'processor'),
+  }
   await database.destroy()
 })
 afterAll(() => bench.close())
@@ -140,9 +145,10 @@ describe('drift', () => {
   })
 })
 
-test('the register of a bundle is the same report as JSON', () => {
-  const parsed = RegisterReport.parse(JSON.parse(json))
-  expect({ ...parsed, generated_at: '' }).toEqual({ ...report, generated_at: '' })
+test('each register of a bundle is the same report as JSON', () => {
+  const parsed = (view: RegisterView) => ({ ...RegisterReport.parse(JSON.parse(enclosed[view])), generated_at: '' })
+  expect(parsed('controller')).toEqual({ ...report, generated_at: '' })
+  expect(parsed('processor')).toEqual({ ...asProcessor, generated_at: '' })
 })
 
 test('as JSON-LD it loses no term when it is expanded, asks for no document, and says what is declared in words of the vocabulary', async () => {
