@@ -5,6 +5,7 @@ import type { ErrorCode } from '../contracts/errors.ts'
 import type { DocumentType, FieldStatus, Page, ReviewOutcome } from '../contracts/extraction.ts'
 import type { Stage } from '../contracts/jobs.ts'
 import type { Outcome } from '../contracts/records.ts'
+import type { RuleKind } from '../contracts/rule-files.ts'
 import type { FoundIn, SubjectRequestKind, SubjectRequestState } from '../contracts/subjects.ts'
 
 type Timestamp = ColumnType<Date, Date | undefined, Date>
@@ -229,6 +230,13 @@ export interface Tables {
     sealed_seed: Buffer | null
     rotation: string | null
     created_at: Timestamp
+  }
+  /** `shared/database/rule-files.ts`; `hash` is of `bytes`, computed by PostgreSQL. */
+  rule_files: {
+    kind: RuleKind
+    hash: ColumnType<string, never, never>
+    bytes: ColumnType<Buffer, Buffer, never>
+    kept_at: ColumnType<Date, never, never>
   }
   /** The register's roll-up of the log (shared/database/register.ts); `leaves`: how many leaves of the log are in it. */
   register_observations: {

@@ -6,6 +6,7 @@ import { type Database, openDatabase, withSystem } from '../database/connection.
 import { type Listener, openListener } from '../database/listen.ts'
 import { migrate } from '../database/migrations.ts'
 import { OUTBOX_CHANNEL } from '../database/outbox.ts'
+import { keepRuleFiles } from '../database/rule-files.ts'
 import { PROGRESS_CHANNEL } from '../database/stages.ts'
 import { createTenants, type Tenants } from '../database/tenants.ts'
 import { openTombstones, replayTombstones, type Tombstones } from '../database/tombstones.ts'
@@ -102,7 +103,7 @@ export interface PlatformOptions {
 
 /**
  * Builds the adapters that the configuration names; the only place that knows which. Reads register and policy before it touches anything: what does
- * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database, and buries what a
+ * not parse stops the start (PolicyFileError, ConfigError). Then it migrates the database, keeps the bytes of what it decides by, and buries what a
  * restored backup brought back.
  */
 export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl, masterKey }: PlatformOptions): Promise<Platform> {
@@ -121,6 +122,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
   await migrate(databaseOwnerUrl, databaseUrl)
   const onConnectionError = logConnectionErrors(log)
   const database = openDatabase(databaseUrl, onConnectionError, declareBy(activities, activitiesHash))
+  await keepRuleFiles(database, { policy: rules.policyBytes, processors: rules.registerBytes, activities: activitiesBytes })
   const tombstonesPath = join(config.DATA_DIR, 'tombstones.jsonl')
   const { buried, unreadable } = await replayTombstones(database, tombstonesPath)
   if (buried > 0) log.warn({ count: buried }, 'erased documents were in the database again; they are erased once more')

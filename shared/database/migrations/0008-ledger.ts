@@ -11,8 +11,8 @@ const TENANT_TABLES = [
 ] as const
 
 /**
- * The log of each tenant (decision 0013). What a checkpoint has once said cannot be taken back: leaves and checkpoints are never updated or deleted by
- * any role of the services. Hashes and signatures do not compress, so tiles are stored as they are.
+ * The log of each tenant (decision 0013). What a checkpoint has once said cannot be taken back: leaves, checkpoints and the files
+ * that events name are never updated or deleted by any role of the services. Hashes and signatures do not compress, so tiles are stored as they are.
  */
 export const LEDGER = `
   CREATE TABLE ledger_queue (
@@ -64,6 +64,14 @@ export const LEDGER = `
     succeeded_at timestamptz,
     PRIMARY KEY (tenant_id, target)
   );
+  -- The files that events name by their hash: an auditor needs the bytes of every one that was ever in force.
+  CREATE TABLE rule_files (
+    kind text NOT NULL CHECK (kind IN ('policy', 'processors', 'activities')),
+    hash text NOT NULL GENERATED ALWAYS AS (encode(sha256(bytes), 'hex')) STORED,
+    bytes bytea NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, hash)
+  );
   CREATE INDEX events_recorded ON events USING brin (created_at);
 
   ${TENANT_TABLES.map(
@@ -79,6 +87,7 @@ export const LEDGER = `
   GRANT SELECT ON ledger_pushes TO ${SYSTEM_ROLE};
   GRANT SELECT, INSERT, DELETE ON ledger_queue TO ${APP_ROLE};
   GRANT SELECT, INSERT ON ledger_leaves, ledger_checkpoints TO ${APP_ROLE};
+  GRANT SELECT, INSERT (kind, bytes) ON rule_files TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (size, edge) ON ledger_logs TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (hashes) ON ledger_tiles TO ${APP_ROLE};
   GRANT SELECT, INSERT, UPDATE (size, attempted_at, succeeded_at) ON ledger_pushes TO ${APP_ROLE};

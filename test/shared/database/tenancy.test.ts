@@ -8,6 +8,7 @@ import { newId } from '../../../shared/contracts/ids.ts'
 import { openDatabase, withSystem, withTenant } from '../../../shared/database/connection.ts'
 import { startEmbeddedPostgres } from '../../../shared/database/embedded.ts'
 import { migrate } from '../../../shared/database/migrations.ts'
+import { keepRuleFiles } from '../../../shared/database/rule-files.ts'
 import { createTenants } from '../../../shared/database/tenants.ts'
 import { openPostgresQueues } from '../../../shared/queue/backend.ts'
 import { openPublisher } from '../../../shared/queue/publish.ts'
@@ -175,6 +176,20 @@ test.each([
   for (const as of [withSystem, (_: unknown, work: Parameters<typeof withSystem>[1]) => bench.tenant(work)])
     await expect(as(bench.database, (tx) => change.execute(tx))).rejects.toMatchObject({ code: '42501' })
   expect(await bench.query(`SELECT FROM greffier.events WHERE body <> 'another'`)).toHaveLength(2)
+})
+
+test.each([
+  ['an update', sql`UPDATE rule_files SET bytes = 'another'`],
+  ['an update of the time', sql`UPDATE rule_files SET kept_at = now()`],
+  ['a deletion', sql`DELETE FROM rule_files`],
+  ['a truncation', sql`TRUNCATE rule_files`],
+  ['a row as of another time', sql`INSERT INTO rule_files (kind, bytes, kept_at) VALUES ('policy', 'another', '2020-01-01')`],
+] as const)('no role of a service may change a rule file that events name: %s', async (_name, change) => {
+  await keepRuleFiles(bench.database, { policy: Buffer.from('a'), processors: Buffer.from('b'), activities: Buffer.from('c') })
+  for (const as of [withSystem, (_: unknown, work: Parameters<typeof withSystem>[1]) => bench.tenant(work)])
+    await expect(as(bench.database, (tx) => change.execute(tx))).rejects.toMatchObject({ code: '42501' })
+  await expect(change.execute(bench.database)).rejects.toMatchObject({ code: '42501' })
+  expect(await bench.query(`SELECT FROM greffier.rule_files`)).toHaveLength(3)
 })
 
 describe('migrating', () => {
