@@ -11,12 +11,13 @@ import {
   MANIFEST_BYTES_MAX,
   numberedPaths,
   parseManifest,
+  promisedHash,
   RANGE_PROOF,
 } from './bundle.ts'
 import { type BundleContext, openOwn } from './bundle-context.ts'
 import { BundleFiles, type BundleSource } from './bundle-files.ts'
 import { type BundleTree, checkTree } from './bundle-tree.ts'
-import { sameBytes, toBase64 } from './bytes.ts'
+import { sameBytes, toBase64, toHex } from './bytes.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { type KeyChain, verifiersAt, verifyKeyChain } from './key-rotation.ts'
 import { LedgerError } from './ledger-error.ts'
@@ -126,6 +127,8 @@ function readCheckpoint(context: BundleContext): Promise<Checkpoint | undefined>
 
 async function checkFiles({ files, findings }: BundleContext, manifest: BundleManifest, proven: readonly string[]): Promise<void> {
   for (const [path, hash] of manifest.files) {
+    // Whoever signs could put other bytes under the name that an event gives.
+    if (![null, toHex(hash)].includes(promisedHash(path))) findings.add('FILE_CHANGED', path, 'not the bytes whose SHA-256 is its name')
     if (!files.paths.has(path)) {
       if (!REQUIRED.includes(path)) findings.add('FILE_MISSING', path, 'the manifest names this file, and the bundle does not hold it')
     } else if (!proven.includes(path) && !sameBytes(await files.digest(path), hash))

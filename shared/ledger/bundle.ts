@@ -9,6 +9,7 @@
 //   rotations/<n>          `key-rotation.ts`, all of them, n = 0, 1, 2 ...
 //   consistency/<size>     `consistency-proof.ts`: the log's checkpoint of that size is a prefix of this bundle's
 //   proofs/<leaf>          `proof.ts`, a tlog-proof@v1 of the event at that leaf, to be handed on by itself
+//   rules/<kind>-<SHA-256>.yaml   the policy, the register of processors or the activities that events name by this hash of the file's bytes, in hexadecimal
 //   register.json activities.yaml policy.yaml README.md and others: bound by the manifest alone
 //
 // The manifest:
@@ -74,6 +75,16 @@ export function numberedPaths(paths: Iterable<string>, folder: string): { path: 
     return name === folder ? [{ path, number: Number(digits) }] : []
   })
   return numbered.sort((left, right) => left.number - right.number)
+}
+
+/** Where the file lies that events name by `hash`, the SHA-256 of its bytes (hex). */
+export function rulePath({ kind, hash }: { kind: string; hash: string }): string {
+  return `rules/${kind}-${hash}.yaml`
+}
+
+/** The hash that a path of `rulePath` promises; null for any other path. */
+export function promisedHash(path: string): string | null {
+  return /^rules\/[a-z]+-([0-9a-f]{64})\.yaml$/.exec(path)?.[1] ?? null
 }
 
 function formatManifest({ origin, size, root, from, to, files }: BundleManifest): string {

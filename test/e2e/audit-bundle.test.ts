@@ -9,6 +9,7 @@ import { type BundlePins, checkBundle } from '../../shared/ledger/bundle-check.t
 import { verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
 import { verifyTlogProof } from '../../shared/ledger/proof.ts'
 import type { RegisterReport } from '../../shared/policy/register-report.ts'
+import { readConfig } from '../../shared/runtime/config.ts'
 import { runCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -222,6 +223,70 @@ describe('the proofs of a document', () => {
       cursor = page.next_cursor
     } while (cursor !== null)
     expect(seen).toEqual(record.map(({ event_id }) => event_id))
+  })
+})
+
+describe('rules that were edited between two starts', () => {
+  type Named = Record<'policy' | 'processors' | 'activities', string | undefined>
+  const namedIn = (name: string): Named[] => {
+    const lines = readFileSync(join(at(name), 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+    return lines.map((line) => {
+      const { policy, recipient, register_hash } = JSON.parse(line)
+      return { policy: policy?.hash, processors: recipient?.register_hash, activities: register_hash ?? undefined }
+    })
+  }
+  const rulesIn = (name: string) => readdirSync(join(at(name), 'rules')).sort()
+  const sha256Of = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+  const edited = (name: string, path: string) => {
+    writeFileSync(at(name), `${readFileSync(path, 'utf8')}# edited\n`)
+    return at(name)
+  }
+
+  beforeAll(async () => {
+    const { POLICY_FILE, PROCESSORS_FILE } = readConfig({})
+    writeFileSync(at('activities-edited.yaml'), activitiesFor('Brook Ltd'))
+    await greffier.startAgain({
+      POLICY_FILE: edited('policy-edited.yaml', POLICY_FILE),
+      PROCESSORS_FILE: edited('processors-edited.yaml', PROCESSORS_FILE),
+      ACTIVITIES_FILE: at('activities-edited.yaml'),
+    })
+    await add('A third letter.', 'third.txt')
+    await sequenced()
+    await bundle('edited')
+  })
+
+  test('are all in the bundle, each under the hash that the events of its time name, byte for byte', () => {
+    const events = namedIn('edited')
+    for (const kind of ['policy', 'processors', 'activities'] as const) {
+      const hashes = [...new Set(events.flatMap((named) => named[kind] ?? []))]
+      expect([kind, hashes.length]).toEqual([kind, 2])
+      for (const hash of hashes) expect(sha256Of(join(at('edited'), 'rules', `${kind}-${hash}.yaml`))).toBe(hash)
+      expect(hashes[1]).toBe(sha256Of(at(`${kind}-edited.yaml`)))
+      expect(hashes[1]).toBe(sha256Of(join(at('edited'), `${kind}.yaml`)))
+    }
+    expect(rulesIn('edited')).toHaveLength(6)
+    expect(rulesIn('whole')).toHaveLength(3)
+    const before = readFileSync(join(at('edited'), 'rules', `activities-${sha256Of(at('activities.yaml'))}.yaml`), 'utf8')
+    expect(before).toContain('Alder GmbH')
+    expect(readFileSync(join(at('edited'), 'README.md'), 'utf8')).toContain('None of them is missing')
+  })
+
+  test('verify with the rest of the bundle; one changed byte in any version is tampered with', async () => {
+    expect(await verify('edited')).toMatchObject({ code: 0, stderr: '' })
+    for (const name of rulesIn('edited')) {
+      const path = join(at('edited'), 'rules', name)
+      const right = readFileSync(path)
+      const wrong = Buffer.from(right)
+      wrong[right.length - 2] = (wrong[right.length - 2] ?? 0) ^ 1
+      writeFileSync(path, wrong)
+      const { status, problems } = await check('edited')
+      expect([status, problems.map(({ code, path: named }) => `${code} ${named}`)]).toEqual(['tampered', [`FILE_CHANGED rules/${name}`]])
+      writeFileSync(path, right)
+    }
+    rmSync(join(at('edited'), 'rules', rulesIn('edited')[0] ?? ''))
+    expect(await check('edited')).toMatchObject({ status: 'incomplete' })
   })
 })
 

@@ -3,6 +3,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { NODE_TREE } from '../../../shared/blobs/hashing.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
+import type { RuleFile } from '../../../shared/contracts/rule-files.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import { type LogHead, tileReader } from '../../../shared/database/ledger.ts'
@@ -14,8 +15,9 @@ import {
   readLeaves,
   sumLeavesBytes,
 } from '../../../shared/database/ledger-export.ts'
+import { readRuleFile } from '../../../shared/database/rule-files.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
-import { CHECKPOINT, EVENTS, LEAVES, LOG_VKEY, MANIFEST, RANGE_PROOF, signManifest } from '../../../shared/ledger/bundle.ts'
+import { CHECKPOINT, EVENTS, LEAVES, LOG_VKEY, MANIFEST, RANGE_PROOF, rulePath, signManifest } from '../../../shared/ledger/bundle.ts'
 import { formatConsistencyProof } from '../../../shared/ledger/consistency-proof.ts'
 import type { LeafRange } from '../../../shared/ledger/merkle.ts'
 import { formatTlogProof } from '../../../shared/ledger/proof.ts'
@@ -23,6 +25,7 @@ import { formatRangeProof } from '../../../shared/ledger/range-proof.ts'
 import { consistencyProof, inclusionProofs, rangeProof } from '../../../shared/ledger/tiles.ts'
 import { HASH_BYTES } from '../../../shared/ledger/tree-hash.ts'
 import { auditReadme } from './audit-readme.ts'
+import { NamedRules } from './named-rules.ts'
 import type { ArchiveFile } from './tar.ts'
 
 /** Events that come with a proof of their own; of a larger bundle a single event's is at `/v1/documents/:id/proofs`. */
@@ -91,7 +94,8 @@ async function* bundleFiles(services: BundleServices, given: Export): AsyncGener
   const { tenantId, head, range } = given
   const { size, checkpoint } = head
   const leaves = range.to - range.from
-  yield { path: EVENTS, bytes: (await eventBytes(services, given)) + leaves, content: eventLines(services, given) }
+  const named = new NamedRules()
+  yield { path: EVENTS, bytes: (await eventBytes(services, given)) + leaves, content: eventLines(services, given, named) }
   yield { path: LEAVES, bytes: leaves * HASH_BYTES, content: leafHashes(services, given) }
   yield textFile(CHECKPOINT, checkpoint)
   const hashes = await withTenant(database, tenantId, (tx) => rangeProof(size, range, tileReader(tx, tenantId), NODE_TREE))
@@ -101,7 +105,19 @@ async function* bundleFiles(services: BundleServices, given: Export): AsyncGener
   yield* earlierCheckpoints(services, given)
   if (leaves <= PROVEN_EVENTS_MAX) yield* eventProofs(services, given)
   for (const [path, content] of Object.entries(await enclosures(tenantId))) yield textFile(path, content)
-  yield textFile('README.md', auditReadme({ origin: head.origin, size, ...range }))
+  const unknown = yield* ruleFiles(services, named)
+  yield textFile('README.md', auditReadme({ origin: head.origin, size, ...range, unknown }))
+}
+
+/** One at a time; returns those of which nobody ever kept the bytes. */
+async function* ruleFiles({ database }: BundleServices, named: NamedRules): AsyncGenerator<ArchiveFile, RuleFile[]> {
+  const unknown: RuleFile[] = []
+  for (const rule of named.sorted()) {
+    const bytes = await readRuleFile(database, rule)
+    if (bytes === null) unknown.push(rule)
+    else yield textFile(rulePath(rule), bytes)
+  }
+  return unknown
 }
 
 async function* earlierCheckpoints({ database }: BundleServices, { tenantId, head, knownSize }: Export): AsyncGenerator<ArchiveFile> {
@@ -127,9 +143,10 @@ async function eventBytes({ database }: BundleServices, { tenantId, range }: Exp
   return bytes
 }
 
-async function* eventLines({ database }: BundleServices, { tenantId, range }: Export): AsyncGenerator<Uint8Array> {
+async function* eventLines({ database }: BundleServices, { tenantId, range }: Export, named: NamedRules): AsyncGenerator<Uint8Array> {
   for (const part of parts(range, PAGE_LEAVES)) {
     const bodies = await withTenant(database, tenantId, (tx) => readLeaves(tx, tenantId, part))
+    for (const body of bodies) named.hear(body)
     yield Buffer.from(bodies.map((body) => `${body}\n`).join(''))
   }
 }

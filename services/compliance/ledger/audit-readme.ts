@@ -1,5 +1,16 @@
+import type { RuleFile } from '../../../shared/contracts/rule-files.ts'
+
+/** `unknown`: files that the events name and whose bytes nobody kept. */
+interface AuditedBundle {
+  origin: string
+  size: number
+  from: number
+  to: number
+  unknown: readonly RuleFile[]
+}
+
 /** What stands beside the files of a bundle, for an auditor who has never heard of this system. */
-export function auditReadme({ origin, size, from, to }: { origin: string; size: number; from: number; to: number }): string {
+export function auditReadme({ origin, size, from, to, unknown }: AuditedBundle): string {
   return `# Audit bundle of the log ${origin}
 
 This folder holds the processing events ${from === to ? '(none)' : `number ${from} to ${to - 1}`} of a log of ${size} events, one event a line in \`events.jsonl\`.
@@ -22,7 +33,9 @@ Exit code 0: whole. 1: tampered; it says which event and how. 2: incomplete; som
 
 - \`register.json\` is the register of processing activities of Art. 30(1) GDPR, of what is done as a controller; \`register-as-processor.json\` that of Art. 30(2), of what is done for others. Both say what is declared, what this log shows, and where the two differ.
 - \`activities.yaml\` is what is declared, \`processors.yaml\` the register of processors (\`processors.json\` the same for programs), \`policy.yaml\` the policy: as they were in force at the export.
-- Events name the files under which they were written and decided by the SHA-256 of their bytes: \`register_hash\` the activities, \`recipient.register_hash\` the register of processors, \`policy.hash\` the policy. Compare them with \`sha256sum activities.yaml processors.yaml policy.yaml\`.
+- Events name the files under which they were written and decided by the SHA-256 of their bytes, in hexadecimal: \`register_hash\` the activities, \`recipient.register_hash\` the register of processors, \`policy.hash\` the policy. \`rules/\` holds every version that an event in this folder names, byte for byte, under that hash: \`activities-HASH.yaml\`, \`processors-HASH.yaml\`, \`policy-HASH.yaml\`.
+- \`greffier verify\` compares these bytes with their names. Without it, \`sha256sum rules/*\` does, and \`jq -r '.policy.hash, .recipient.register_hash, .register_hash | values' events.jsonl | sort -u\` lists what the events name.
+${unknownRules(unknown)}
 
 ## What it does not prove
 
@@ -30,7 +43,16 @@ Exit code 0: whole. 1: tampered; it says which event and how. 2: incomplete; som
 - When an event happened: times are those of the operator's clock. Events of the last moments before the export may not have been in the log yet.
 - That the operator did not write the whole log anew. Who holds the key can; only a checkpoint that was kept elsewhere before shows it. Keep \`checkpoint\`.
 - Anything about events outside this range.
-- That the registers, the policy and the activities above were in force at other times than that of the export.
+- That \`activities.yaml\`, \`processors.yaml\` and \`policy.yaml\` were in force at other times than that of the export: what was in force for an event is the file in \`rules/\` that it names. The registers of Art. 30 compare the whole log with what is declared at the export.
 - If the range was chosen by time, it may hold some events recorded a moment before or after: only a run without gaps can be proven to be complete.
 `
+}
+
+function unknownRules(unknown: readonly RuleFile[]): string {
+  if (unknown.length === 0) return '- None of them is missing.'
+  const list = unknown.map(({ kind, hash }) => `  - ${kind} ${JSON.stringify(hash)}`)
+  return [
+    '- Missing are the following, of which this system does not have the bytes. Whoever hands you such a file has to hand over one with this SHA-256:',
+    ...list,
+  ].join('\n')
 }

@@ -1,17 +1,33 @@
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BundleServices, makeBundle } from '../../../services/compliance/ledger/audit-bundle.ts'
 import { tarOf } from '../../../services/compliance/ledger/tar.ts'
 import { NODE_PRIMITIVES } from '../../../shared/blobs/hashing.ts'
+import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import { exchangeLogKey, readHead, sequenceEvents } from '../../../shared/database/ledger.ts'
+import { keepRuleFiles } from '../../../shared/database/rule-files.ts'
 import { type BundlePins, checkBundle } from '../../../shared/ledger/bundle-check.ts'
 import type { Primitives } from '../../../shared/ledger/primitives.ts'
 import { type BundleParts, sourceOf } from '../../support/ledger-bundle.ts'
 import { waitUntil } from '../../support/wait.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+
+const FIRST = { policy: Buffer.from('p1\n'), processors: Buffer.from('r1\n'), activities: Buffer.from('a1\n') }
+/** After an edit of all but the activities. */
+const SECOND = { ...FIRST, policy: Buffer.from('p2\n'), processors: Buffer.from('r2\n') }
+/** A policy of which nobody kept the bytes. */
+const LOST = Buffer.from('p3\n')
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+const naming = ({ policy, processors, activities }: typeof FIRST) =>
+  ({
+    policy: { hash: sha256(policy), rule: null, outcome: 'allowed', failed: [] },
+    recipient: { processor: 'mistral', endpoint: 'https://m.example', region: 'eu', register_hash: sha256(processors) },
+    register_hash: sha256(activities),
+  }) satisfies Partial<EventDraft>
 
 let bench: Workbench
 let tenantId: string
@@ -28,21 +44,24 @@ beforeAll(async () => {
     tenants: bench.tenants,
     enclosures: async () => ({ 'register.json': '{}\n', 'policy.yaml': Buffer.from('rules: []\n') }),
   }
-  await log(1)
+  await keepRuleFiles(bench.database, FIRST)
+  await log(1, tenantId, naming(FIRST))
   vkey = (await head()).vkey
-  await log(1)
+  await keepRuleFiles(bench.database, SECOND)
+  await log(1, tenantId, naming(SECOND))
   kept = (await head()).checkpoint
   const keys = await bench.tenants.keys(tenantId)
   await bench.tenant((tx) => exchangeLogKey(tx, tenantId, keys))
-  await log(1)
+  await log(1, tenantId, naming({ ...SECOND, policy: LOST }))
   whole = await bundle()
 })
 afterAll(() => bench.close())
 
 /** So many events more, under one checkpoint. */
-async function log(events: number, of = tenantId): Promise<void> {
+async function log(events: number, of = tenantId, draft: Partial<EventDraft> = {}): Promise<void> {
   await withTenant(bench.database, of, async (tx) => {
-    for (let at = 0; at < events; at++) await appendEvent(tx, of, { operation: 'Store', step: `step ${at} é`, phase: 'completed' })
+    for (let at = 0; at < events; at++)
+      await appendEvent(tx, of, { operation: 'Store', step: `step ${at} é`, phase: 'completed', ...draft })
   })
   const keys = await bench.tenants.keys(of)
   while (((await withTenant(bench.database, of, (tx) => sequenceEvents(tx, of, keys))) ?? 0) > 0);
@@ -93,6 +112,30 @@ test('the files that the running store makes are whole, with keys exchanged in t
   expect([...whole.keys()].at(-1)).toBe('bundle.note')
   expect(await check(whole, { knownCheckpoint: kept })).toMatchObject({ status: 'whole', problems: [], events: 3 })
   expect(await check(whole, { vkey: (await head()).vkey })).toMatchObject({ status: 'whole' })
+})
+
+describe('the rules that events name', () => {
+  const rulesIn = (files: BundleParts) => [...files].filter(([path]) => path.startsWith('rules/'))
+  const pathsOf = (files: Partial<typeof FIRST>) =>
+    Object.entries(files).map(([kind, bytes]) => [`rules/${kind}-${sha256(bytes)}.yaml`, bytes])
+
+  test('are enclosed as they were, each version under the hash that events name, before an edit and after it', () => {
+    expect(new Map(rulesIn(whole))).toEqual(new Map([...pathsOf(FIRST), ...pathsOf(SECOND)] as [string, Buffer][]))
+  })
+
+  test('are listed in the README where nobody kept their bytes, and nowhere else', () => {
+    const readme = Buffer.from(whole.get('README.md') ?? []).toString()
+    expect(readme.match(/^ {2}- .*$/gm)).toEqual([`  - policy "${sha256(LOST)}"`])
+    expect(readme).not.toContain('None of them is missing')
+  })
+
+  test('are those of the events of the bundle: none that other organisations, or later events, were decided by', async () => {
+    const other = await bench.tenants.create('with older rules')
+    await log(2, other, naming(FIRST))
+    const theirs = await bundle(other)
+    expect(new Map(rulesIn(theirs))).toEqual(new Map(pathsOf(FIRST) as [string, Buffer][]))
+    expect(Buffer.from(theirs.get('README.md') ?? []).toString()).toContain('None of them is missing')
+  })
 })
 
 describe('tampered, never whole:', () => {

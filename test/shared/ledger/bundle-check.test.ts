@@ -332,6 +332,19 @@ describe('what is pinned', () => {
     expect(codes(verdict)).toEqual(['BUNDLE_MALFORMED bundle.note'])
   })
 
+  test('a file of rules that is not what its name is the hash of is refused even when it is signed', async () => {
+    const { files, log } = await makeBundle({ size: 3 })
+    const enclosing = async (rules: string, hashed: string) => {
+      const path = `rules/policy-${createHash('sha256').update(hashed).digest('hex')}.yaml`
+      const more = new Map(files).set(path, bytesOf(rules))
+      await seal(more, { size: 3, root: log.root, from: 0, to: 3 }, signerOf(KEYS.first))
+      return [path, await check(more)] as const
+    }
+    expect((await enclosing('allow: false', 'allow: false'))[1]).toMatchObject({ status: 'whole' })
+    const [path, verdict] = await enclosing('allow: true', 'allow: false')
+    expect(verdict).toMatchObject({ status: 'tampered', problems: [{ code: 'FILE_CHANGED', path }] })
+  })
+
   test('a proof of a leaf that is not in the bundle, or of another leaf, is refused even when it is signed', async () => {
     const files = new Map(whole.files)
     files.set('proofs/3', files.get('proofs/7') ?? new Uint8Array())
