@@ -41,7 +41,7 @@ const PAGE_TILES = 64
 export interface BundleServices {
   database: Database
   tenants: Tenants
-  /** Files beside the log: the Art. 30 register, the register of processors and the policy in force, by their paths. */
+  /** Files beside the log, as they are at the export: the registers of Art. 30, the activities, the register of processors and the policy, by their paths. */
   enclosures: (tenantId: string) => Promise<Readonly<Record<string, string | Uint8Array>>>
 }
 

@@ -27,7 +27,7 @@ export function addBundleRoutes(server: HttpServer, services: BundleServices): v
         tags: ['records'],
         summary: 'The log with its proofs, to be checked without this server',
         description:
-          'A tar archive for `greffier verify`: every event recorded from `from` on and before `to`, or all of them, with signed checkpoint, proofs, registers and policy. Its last file is the signed manifest; without it the download was cut off. `known_size` asks for the proof that the log has only grown since the checkpoint of that size. The making is itself an event.',
+          'A tar archive for `greffier verify`: every event recorded from `from` on and before `to`, or all of them, with signed checkpoint, proofs, registers, policy, and every earlier version of the rules that its events name. Its last file is the signed manifest; without it the download was cut off. `known_size` asks for the proof that the log has only grown since the checkpoint of that size. The making is itself an event.',
         querystring: BundleQuestion,
         response: { 200: z.any() },
       },
