@@ -35,10 +35,10 @@ export const DPV_DATA: Readonly<Record<DataCategory, string>> = {
   criminal_offence: 'pd:CriminalOffense',
 }
 
-/** The vocabulary has no word for a supplier who is a person. */
+/** The vocabulary has no word for a supplier who is a person: a name of our own, so that it is not taken for any other person. */
 export const DPV_SUBJECTS: Readonly<Record<SubjectCategory, string>> = {
   customer: 'dpv:Customer',
-  supplier: 'dpv:DataSubject',
+  supplier: 'urn:greffier:subject-category:supplier',
   employee: 'dpv:Employee',
   applicant: 'dpv:JobApplicant',
   patient: 'dpv:Patient',

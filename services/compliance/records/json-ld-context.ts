@@ -1,9 +1,8 @@
 import { Art9Basis, LegalBasis, Operation } from '../../../shared/contracts/record.ts'
+import { DPV_CONTEXT, DPV_DATA, DPV_SUBJECTS } from '../../../shared/policy/dpv.ts'
 
 /** What the vocabularies have no term for. Not an address: nothing is to be fetched. */
 export const OWN = 'urn:greffier:record:'
-export const DPV = 'https://w3id.org/dpv#'
-export const EU_GDPR = 'https://w3id.org/dpv/legal/eu/gdpr#'
 export const EU_AIACT = 'https://w3id.org/dpv/legal/eu/aiact#'
 
 /** A member whose values are terms: those of `values`, and any other in a namespace of its own. */
@@ -24,8 +23,9 @@ const reference = (property: string) => ({ '@id': property, '@type': '@id' })
 export const RECORD_CONTEXT = {
   '@version': 1.1,
   '@vocab': OWN,
-  dpv: DPV,
-  'eu-gdpr': EU_GDPR,
+  dpv: DPV_CONTEXT.dpv,
+  pd: DPV_CONTEXT.pd,
+  'eu-gdpr': DPV_CONTEXT['eu-gdpr'],
   'eu-aiact': EU_AIACT,
   dct: 'http://purl.org/dc/terms/',
   xsd: 'http://www.w3.org/2001/XMLSchema#',
@@ -52,9 +52,9 @@ export const RECORD_CONTEXT = {
   art9_basis: termsOf('dpv:hasLegalBasis', 'legal-basis', prefixed('eu-gdpr', Art9Basis.options)),
   justification_commit: 'dpv:hasJustification',
   sensitivity: termsOf('dpv:hasSensitivityLevel', 'sensitivity'),
-  data_categories: termsOf('dpv:hasPersonalData', 'data-category'),
+  data_categories: termsOf('dpv:hasPersonalData', 'data-category', DPV_DATA),
   special_category: termsOf('dpv:hasPersonalData', 'data-category', prefixed('dpv', ['SpecialCategoryPersonalData'])),
-  subject_categories: termsOf('dpv:hasDataSubject', 'subject-category'),
+  subject_categories: termsOf('dpv:hasDataSubject', 'subject-category', DPV_SUBJECTS),
   provenance: termsOf('dpv:hasPersonalData', 'provenance', {
     provided: 'dpv:ProvidedPersonalData',
     observed: 'dpv:ObservedPersonalData',

@@ -6,6 +6,7 @@ import { Art9Basis, LegalBasis, Operation, type ProcessingEvent } from '../../..
 import { FULL_EVENT } from '../../support/full-event.ts'
 
 const DPV = 'https://w3id.org/dpv#'
+const PD = 'https://w3id.org/dpv/pd#'
 const GDPR = 'https://w3id.org/dpv/legal/eu/gdpr#'
 
 /** Without a network: the context is in the document, and anything else that it asked for would fail. */
@@ -50,10 +51,10 @@ test('members and values are terms of the Data Privacy Vocabulary and its extens
   expect(ids(node[`${DPV}hasPersonalData`]).sort()).toEqual([
     `${DPV}DerivedPersonalData`,
     `${DPV}SpecialCategoryPersonalData`,
-    'urn:greffier:data-category:contact',
-    'urn:greffier:data-category:health',
+    `${PD}Contact`,
+    `${PD}Health`,
   ])
-  expect(ids(node[`${DPV}hasDataSubject`])).toEqual(['urn:greffier:subject-category:customer', 'urn:greffier:subject-category:employee'])
+  expect(ids(node[`${DPV}hasDataSubject`])).toEqual([`${DPV}Customer`, `${DPV}Employee`])
   expect(ids(node[`${DPV}hasActivityStatus`])).toEqual([`${DPV}ActivityCompleted`])
   expect(node['http://purl.org/dc/terms/created']).toEqual([
     { '@type': 'http://www.w3.org/2001/XMLSchema#dateTime', '@value': FULL_EVENT.time },

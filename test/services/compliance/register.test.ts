@@ -5,10 +5,13 @@ import jsonld from 'jsonld'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { toNode } from '../../../services/compliance/records/json-ld.ts'
+import { RECORD_CONTEXT } from '../../../services/compliance/records/json-ld-context.ts'
 import { registerCsv } from '../../../services/compliance/register/cnil.ts'
 import { registerFides } from '../../../services/compliance/register/fides.ts'
 import { registerJsonLd } from '../../../services/compliance/register/json-ld.ts'
 import { registerJson, reportRegister } from '../../../services/compliance/register/report.ts'
+import { DataCategory, SubjectCategory } from '../../../shared/contracts/classification.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { openDatabase, withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
@@ -16,6 +19,7 @@ import { declareBy } from '../../../shared/policy/activities.ts'
 import { DPV_CONTEXT } from '../../../shared/policy/dpv.ts'
 import { RegisterReport, type RegisterView } from '../../../shared/policy/register-report.ts'
 import { loadActivities, loadRegister } from '../../../shared/runtime/policy-files.ts'
+import { FULL_EVENT } from '../../support/full-event.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const INFRA = new URL('../../../infra/', import.meta.url).pathname
@@ -175,6 +179,15 @@ test('as JSON-LD it loses no term when it is expanded, asks for no document, and
   expect(prefixes.filter((prefix) => flat.includes(prefix))).toEqual([])
 })
 
+test('its JSON-LD and that of the record name each category by the same IRI, and no two categories by one', async () => {
+  const register = await categoriesOf(registerJsonLd(withCategories(DataCategory.options, SubjectCategory.options)))
+  const event = { ...FULL_EVENT, data_categories: DataCategory.options, subject_categories: SubjectCategory.options }
+  const node = { ...toNode(event), special_category: null, provenance: null }
+  expect(await categoriesOf({ '@context': RECORD_CONTEXT, ...node })).toEqual(register)
+  expect(new Set(register.data).size).toBe(DataCategory.options.length)
+  expect(new Set(register.subjects).size).toBe(SubjectCategory.options.length)
+})
+
 test('as CSV it has a row for each activity, every cell under its heading, and none that a spreadsheet would compute', () => {
   const [head = [], ...rows] = readCsv(registerCsv(report))
   expect(head.slice(0, 5)).toEqual(['Nom / sigle', 'N° / REF', 'Date de création', 'Mise à jour', 'Responsable du traitement'])
@@ -217,6 +230,27 @@ test('as YAML for Fides it has what fideslang demands, with keys of its taxonomy
   const used = system.flatMap(({ privacy_declarations }) => privacy_declarations.flatMap(({ data_subjects }) => data_subjects))
   expect(used.filter((key) => !DEFAULT_SUBJECTS.includes(key) && !own.includes(key))).toEqual([])
 })
+
+/** A register of one activity, with these categories declared. */
+function withCategories(data: readonly DataCategory[], subjects: readonly SubjectCategory[]): RegisterReport {
+  const letters = entry('letters')
+  const none = { observed: [], drift: [] }
+  const fields = {
+    ...letters.fields,
+    data_categories: { ...none, declared: [...data] },
+    subject_categories: { ...none, declared: [...subjects] },
+  }
+  return { ...report, activities: [{ ...letters, fields }] }
+}
+
+/** The IRIs by which an export names what data it is of whom, in its order: of an event, or of the first activity of a register. */
+async function categoriesOf(document: object): Promise<{ data: string[]; subjects: string[] }> {
+  const [expanded = {}] = (await jsonld.expand(JSON.parse(JSON.stringify(document)), { safe: true } as jsonld.Options.Expand)) as Expanded[]
+  const [process = expanded] = (expanded[`${DPV_CONTEXT.dpv}hasProcess`] ?? []) as Expanded[]
+  const named = (property: string) => (process[`${DPV_CONTEXT.dpv}${property}`] ?? []).map((one) => String(one['@id']))
+  return { data: named('hasPersonalData'), subjects: named('hasDataSubject') }
+}
+type Expanded = Record<string, Record<string, unknown>[]>
 
 /** RFC 4180 with semicolons. */
 function readCsv(text: string): string[][] {
