@@ -41,6 +41,7 @@ export const RECORD_CONTEXT = {
   AINotice: 'dpv:AINotice',
   time: time('dct:created'),
   controller_ref: reference('dpv:hasDataController'),
+  processor_ref: reference('dpv:hasDataProcessor'),
   role: termsOf('dpv:hasEntity', 'role', { controller: 'dpv:DataController', processor: 'dpv:DataProcessor' }),
   doc_ref: reference('dpv:hasIdentifier'),
   parent_events: reference(`${OWN}parent_events`),

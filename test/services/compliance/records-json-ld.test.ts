@@ -76,6 +76,16 @@ test('members and values are terms of the Data Privacy Vocabulary and its extens
   expect(types('urn:greffier:record:model')).toEqual(['https://w3id.org/dpv/legal/eu/aiact#AISystem'])
 })
 
+test('the organisation is the controller only of what it did as one; of what it did for others it is the processor', async () => {
+  const [own = {}, forOthers = {}] = await expand({ ...FULL_EVENT, role: 'controller' }, { ...FULL_EVENT, role: 'processor' })
+  const organisation = [{ '@id': `urn:uuid:${FULL_EVENT.controller_ref}` }]
+  expect(own).toMatchObject({ [`${DPV}hasDataController`]: organisation, [`${DPV}hasEntity`]: [{ '@id': `${DPV}DataController` }] })
+  expect(forOthers).toMatchObject({ [`${DPV}hasDataProcessor`]: organisation, [`${DPV}hasEntity`]: [{ '@id': `${DPV}DataProcessor` }] })
+  expect(own).not.toHaveProperty([`${DPV}hasDataProcessor`])
+  expect(forOthers).not.toHaveProperty([`${DPV}hasDataController`])
+  expect(leaves(forOthers)).toHaveLength(leaves(own).length)
+})
+
 test.each(['intent', 'completed', 'refused', 'outcome_unknown'] as const)('the phase %s has a status of its own', async (phase) => {
   const [node = {}] = await expand({ ...FULL_EVENT, phase })
   const expected = {
