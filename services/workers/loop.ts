@@ -206,10 +206,11 @@ async function commit(services: Services, start: Start, result: StageResult): Pr
   await withTenant(services.database, key.tenant_id, async (tx) => {
     await assertCurrent(tx, key, epoch)
     await result.write(tx)
+    const probed = await result.probe?.(tx)
     const outcome = result.failed ? { result: 'failed' as const, error_code: result.failed } : { result: 'ok' as const }
     const assigned = key.stage === 'enrich' || key.stage === 'done' ? await assignRetention(tx, services.retention, key) : null
     const described = assigned ? { ...start, document: { ...start.document, ...assigned } } : start
-    await appendEvent(tx, key.tenant_id, { ...eventOf(described), ...result.event, ...outcome, phase: 'completed' })
+    await appendEvent(tx, key.tenant_id, { ...eventOf(described), ...result.event, ...probed, ...outcome, phase: 'completed' })
     if (result.failed) await failStage(tx, key, result.failed, 'failed')
     else if (result.againInMs) await postponeStage(tx, key, { dueInMs: result.againInMs, countStart: false, code: null })
     else await completeStage(tx, key)

@@ -21,11 +21,12 @@ export interface StageRun {
 
 /**
  * What a handler hands back. `write` runs in the transaction that first checks the fence and the tombstone and last makes the next stage due:
- * all of it commits, or nothing does. `failed` ends the document with a reason although the stage's findings are kept.
+ * all of it commits, or nothing does. `probe` reads back for the event what `write` left. `failed` ends the document with a reason although the stage's findings are kept.
  */
 export interface StageResult {
   write: (tx: Tx) => Promise<void>
   event: Omit<EventDraft, 'phase' | 'step'>
+  probe?: (tx: Tx) => Promise<Pick<EventDraft, 'stores'>>
   failed?: ErrorCode
   /** What was done holds so far and has to be done once more after this time. */
   againInMs?: number

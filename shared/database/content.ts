@@ -117,9 +117,15 @@ export async function deleteContent(tx: Tx, documentId: string, beforeRevision?:
   await deleteSubjects(tx, documentId, beforeRevision)
 }
 
-/** Rows of content that a document has: the probe after an erasure. */
+/** Rows of content that a document has, and one more where its annex is still there: the probe after an erasure. */
 export async function countContent(tx: Tx, documentId: string): Promise<number> {
-  let rows = 0
+  const annex = await tx
+    .selectFrom('documents')
+    .select('id')
+    .where('id', '=', documentId)
+    .where('sealed_annex', 'is not', null)
+    .executeTakeFirst()
+  let rows = annex ? 1 : 0
   for (const table of ['pages', 'fields', 'field_reviews', 'chunks', 'document_subjects'] as const) {
     const counted = await tx
       .selectFrom(table)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { BlobStore } from '../../../shared/blobs/port.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { JOBS } from '../../../shared/contracts/jobs.ts'
+import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
 import { type Artifact, listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
 import { type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { countContent, deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
@@ -37,27 +38,38 @@ export function createErase({
     await vault.destroy(place)
     const points = await search.countDocument({ tenant_id: key.tenant_id, document_id: key.document_id })
     const original = (await vault.exists(place)) ? 1 : 0
-    if (points + original > 0) throw new AppError('ERASURE_INCOMPLETE', `${points} points and ${original} originals remain`)
+    if (points !== 0 || original !== 0) throw new AppError('ERASURE_INCOMPLETE', `${points} points and ${original} originals remain`)
+    const emptied = figuresOf(artifacts, [
+      { store: search.name, kind: 'points', remaining: points },
+      { store: blobs.name, kind: 'original', remaining: original },
+    ])
     const lookAgainInMs = await withTenant(database, key.tenant_id, (tx) => untilSettledMs(tx, key))
     return {
       write: async (tx) => {
         await deleteContent(tx, key.document_id)
-        const left = await countContent(tx, key.document_id)
-        if (left > 0) throw new AppError('ERASURE_INCOMPLETE', `${left} rows remain`)
         await markErased(tx, key.document_id)
         if (lookAgainInMs === 0) await settleErasure(tx, key.document_id)
       },
-      event: {
-        operation: 'Erase',
-        ...behind,
-        stores: [
-          ...artifacts.map(({ store, kind }) => ({ store, kind, remaining: 0 })),
-          { store: 'postgres', kind: 'pages, fields, chunks, annex', remaining: 0 },
-        ],
+      probe: async (tx) => {
+        const remaining = await countContent(tx, key.document_id)
+        if (remaining !== 0) throw new AppError('ERASURE_INCOMPLETE', `${remaining} rows remain`)
+        return { stores: [...emptied, { store: 'postgres', kind: 'pages, fields, chunks, annex', remaining }] }
       },
+      event: { operation: 'Erase', ...behind },
       ...(lookAgainInMs > 0 ? { againInMs: lookAgainInMs } : {}),
     }
   }
+}
+
+type Stores = ProcessingEvent['stores']
+
+/** What the probes found in each place that held something. Throws ERASURE_INCOMPLETE for one that nobody looked into: it may not be called empty. */
+export function figuresOf(artifacts: readonly Pick<Artifact, 'store' | 'kind'>[], probed: Stores): Stores {
+  return artifacts.map(({ store, kind }) => {
+    const found = probed.find((probe) => probe.store === store && probe.kind === kind)
+    if (!found) throw new AppError('ERASURE_INCOMPLETE', `nobody looked for ${kind} in the store ${store}`)
+    return found
+  })
 }
 
 /** A store that held something of the document and is no longer configured was not emptied, whatever the others say. */

@@ -4,7 +4,7 @@ import { text as readText } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDone } from '../../../services/workers/done/stage.ts'
 import { createEnrich, type OwnSchemas, SHIPPED_ONLY } from '../../../services/workers/enrich/stage.ts'
-import { createErase } from '../../../services/workers/erase/stage.ts'
+import { createErase, figuresOf } from '../../../services/workers/erase/stage.ts'
 import type { Extractor } from '../../../services/workers/extract/extractor.ts'
 import { createExtract } from '../../../services/workers/extract/stage.ts'
 import { createIndex } from '../../../services/workers/index/stage.ts'
@@ -14,8 +14,9 @@ import type { DataClass } from '../../../shared/contracts/document.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import type { Stage } from '../../../shared/contracts/jobs.ts'
+import { registerArtifact } from '../../../shared/database/artifacts.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { type RevisionKey, readFields, readPages } from '../../../shared/database/content.ts'
+import { countContent, type RevisionKey, readFields, readPages } from '../../../shared/database/content.ts'
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import { openTombstones } from '../../../shared/database/tombstones.ts'
@@ -359,6 +360,45 @@ test('an erasure does not complete while a store that held something of the docu
   expect(row).toEqual({ status: 'pending', error_code: 'ERASURE_INCOMPLETE' })
   await queue.deliver('erase', key)
   expect(await left(key)).toEqual({ rows: 0, points: 0, original: false })
+})
+
+test('an erasure does not complete while nobody has looked into a place that held something of the document', async () => {
+  const key = await bench.upload({ text: TEXT })
+  for (const stage of PIPELINE) await queue.deliver(stage, key)
+  const { tenant_id, document_id } = key
+  const overlooked = { tenant_id, document_id, kind: 'points', store: bench.blobs.name, locator: 'elsewhere' } as const
+  await bench.tenant((tx) => registerArtifact(tx, overlooked))
+  await bury(key)
+  await queue.deliver('erase', key)
+  expect(await eraseStage(key)).toBe('pending')
+  expect((await record(key)).filter((event) => event.operation === 'Erase')).toEqual([])
+})
+
+test('the figures of an erasure are those of the probe of each place, whatever they are', () => {
+  const probed = [
+    { store: 'sqlite', kind: 'points', remaining: 7 },
+    { store: 'filesystem', kind: 'original', remaining: 1 },
+  ]
+  const [points, original] = probed
+  expect(figuresOf([{ store: 'filesystem', kind: 'original' }], probed)).toEqual([original])
+  const both = [
+    { store: 'filesystem', kind: 'original' },
+    { store: 'sqlite', kind: 'points' },
+  ] as const
+  expect(figuresOf(both, probed)).toEqual([original, points])
+  expect(() => figuresOf(both, probed.slice(0, 1))).toThrow('nobody looked for original in the store filesystem')
+})
+
+test('the probe of the database finds whatever an erasure would have left there, the annex as well', async () => {
+  const key = await bench.upload({ text: TEXT })
+  const count = () => bench.tenant((tx) => countContent(tx, key.document_id))
+  expect(await count()).toBe(1)
+  await queue.deliver('extract', key)
+  expect(await count()).toBeGreaterThan(2)
+  await bury(key)
+  await bench.query(`UPDATE greffier.documents SET sealed_annex = '\\x00' WHERE id = $1`, [key.document_id])
+  await queue.deliver('erase', key)
+  expect([await eraseStage(key), await count()]).toEqual(['pending', 3])
 })
 
 test('a search store that holds less than was written keeps the document from being called indexed', async () => {
