@@ -72,7 +72,7 @@ export async function appendEvent(tx: Tx, tenantId: string, draft: EventDraft, c
   return event.event_id
 }
 
-/** As `describe_event` of migration 0012 does for other writers. */
+/** As `describe_event` of migration 0011 does for other writers. */
 function filtered(event: ProcessingEvent) {
   return {
     occurred_at: event.time,
@@ -120,7 +120,7 @@ export function describeRetention({
   return { retention: { rule, erase_after: erase_after?.toISOString() ?? null, hold: held_until != null && held_until > new Date() } }
 }
 
-/** Events that name one of these documents. The function finds them by the index, which row-level security keeps out of reach (migration 0012). */
+/** Events that name one of these documents: `events_of_documents` of migration 0011 finds them by the index, which row-level security keeps out of reach. */
 export function ofDocuments(ids: readonly string[]): RawBuilder<boolean> {
   return sql<boolean>`seq = ANY(ARRAY(SELECT events_of_documents(${ids}::uuid[])))`
 }

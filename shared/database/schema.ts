@@ -201,7 +201,7 @@ export interface Tables {
     closes: string | null
     body: string
     created_at: Timestamp
-    /** What the view of the record filters by, as the body says it (migration 0012); a trigger fills it in where a writer does not. */
+    /** What the view of the record filters by, as the body says it: `describe_event` of migration 0011 fills it in where a writer does not. */
     occurred_at: ColumnType<Date, Date | string | undefined, never>
     operation: ColumnType<string | null, string | undefined, never>
     outcome: ColumnType<Outcome | null, Outcome | undefined, never>
