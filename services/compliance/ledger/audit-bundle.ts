@@ -106,7 +106,7 @@ async function* bundleFiles(services: BundleServices, given: Export): AsyncGener
   if (leaves <= PROVEN_EVENTS_MAX) yield* eventProofs(services, given)
   for (const [path, content] of Object.entries(await enclosures(tenantId))) yield textFile(path, content)
   const unknown = yield* ruleFiles(services, named)
-  yield textFile('README.md', auditReadme({ origin: head.origin, size, ...range, unknown }))
+  yield textFile('README.md', auditReadme({ origin: head.origin, size, ...range, unknown, provenEventsMax: PROVEN_EVENTS_MAX }))
 }
 
 /** One at a time; returns those of which nobody ever kept the bytes. */

@@ -7,10 +7,12 @@ interface AuditedBundle {
   from: number
   to: number
   unknown: readonly RuleFile[]
+  /** Of how many events each comes with a proof of its own. */
+  provenEventsMax: number
 }
 
 /** What stands beside the files of a bundle, for an auditor who has never heard of this system. */
-export function auditReadme({ origin, size, from, to, unknown }: AuditedBundle): string {
+export function auditReadme({ origin, size, from, to, unknown, provenEventsMax }: AuditedBundle): string {
   return `# Audit bundle of the log ${origin}
 
 This folder holds the processing events ${from === to ? '(none)' : `number ${from} to ${to - 1}`} of a log of ${size} events, one event a line in \`events.jsonl\`.
@@ -27,7 +29,7 @@ Exit code 0: whole. 1: tampered; it says which event and how. 2: incomplete; som
 - The events are exactly those that the log holds from the first to the last number, in their order: none was changed, moved, added or left out in between.
 - The log has only grown since each earlier checkpoint in \`consistency/\`, and since yours if you give it with \`--known-checkpoint\`.
 - Keys were exchanged only by statements that the old and the new key signed (\`rotations/\`).
-- Each file in \`proofs/\` proves one event by itself (tlog-proof@v1), so that it can be handed on alone.
+${proofsOf(to - from, provenEventsMax)}
 
 ## Registers and rules
 
@@ -55,4 +57,12 @@ function unknownRules(unknown: readonly RuleFile[]): string {
     '- Missing are the following, of which this system does not have the bytes. Whoever hands you such a file has to hand over one with this SHA-256:',
     ...list,
   ].join('\n')
+}
+
+/** What a bundle has for whoever wants to hand on one event alone. */
+function proofsOf(events: number, max: number): string {
+  const proof = 'proves one event by itself (tlog-proof@v1), so that it can be handed on alone'
+  if (events === 0) return '- Nothing of single events: this folder holds none.'
+  if (events <= max) return `- Each file in \`proofs/\` ${proof}.`
+  return `- Not one event by itself: a bundle of more than ${max} events has no \`proofs/\`. \`GET /v1/documents/{id}/proofs\` of the operator's server has them, document by document; each ${proof}.`
 }

@@ -138,6 +138,17 @@ describe('the rules that events name', () => {
   })
 })
 
+test.each([0, 1_000, 1_001])('the README of a bundle of %i events speaks of proofs only where there are some', async (size) => {
+  const large = await bench.tenants.create(`one of ${size}`)
+  await log(size, large)
+  const files = await bundle(large)
+  const readme = Buffer.from(files.get('README.md') ?? []).toString()
+  const proofs = [...files.keys()].filter((path) => path.startsWith('proofs/'))
+  expect(proofs).toHaveLength(size > 1_000 ? 0 : size)
+  expect(readme.includes('Each file in `proofs/`')).toBe(proofs.length > 0)
+  expect(readme.includes('GET /v1/documents/{id}/proofs')).toBe(size > 1_000)
+})
+
 describe('tampered, never whole:', () => {
   test('every byte of every file, changed', { timeout: 300_000 }, async () => {
     const primitives = remembering()
