@@ -64,11 +64,13 @@ export function describeForSubject(
   }
 }
 
-/**
- * Those who were in fact sent something, not those who might have been (CJEU C-154/21); where the outcome is unknown it may have arrived. What the event
- * does not say of a transfer or of retention is what the register says today.
- */
-function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorRegister) {
+/** Those who were in fact shown something, not those who might have been (CJEU C-154/21); where the outcome is unknown it may have arrived. */
+export function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorRegister) {
+  return [...processorsOf(events, register), ...recognisersOf(events)]
+}
+
+/** What the event does not say of a transfer or of retention is what the register says today. */
+function processorsOf(events: readonly ProcessingEvent[], register: ProcessorRegister) {
   const sent = events.filter(({ recipient, phase }) => recipient !== null && (phase === 'completed' || phase === 'outcome_unknown'))
   const groups = Map.groupBy(sent, ({ recipient }) => `${recipient?.processor} ${recipient?.endpoint} ${recipient?.region}`)
   return [...groups.values()].flatMap((calls) => {
@@ -80,6 +82,7 @@ function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorReg
     const known = register.processors.find(({ key }) => key === processor)
     return [
       {
+        kind: 'processor' as const,
         processor,
         legal_entity: known?.legal_entity.entity ?? null,
         country: known?.legal_entity.country ?? null,
@@ -96,6 +99,24 @@ function recipientsOf(events: readonly ProcessingEvent[], register: ProcessorReg
         subprocessors_known: known?.subprocessors.read ?? false,
       },
     ]
+  })
+}
+
+/**
+ * Who was shown text unmasked to say where names stand in it. A call that was refused once its text had been masked counts: the processor saw nothing, the
+ * recogniser did. Of a call that was refused before, the event names no recogniser.
+ */
+function recognisersOf(events: readonly ProcessingEvent[]) {
+  const shown = events.flatMap(({ minimisation, phase, time }) =>
+    minimisation?.recogniser && phase !== 'intent' ? [{ ...minimisation.recogniser, time }] : [],
+  )
+  const groups = Map.groupBy(shown, ({ entity, endpoint }) => `${entity} ${endpoint}`)
+  return [...groups.values()].flatMap((calls) => {
+    const [first] = calls
+    if (!first) return []
+    const { entity, endpoint, time } = first
+    const to = calls.at(-1)?.time ?? time
+    return [{ kind: 'recogniser' as const, legal_entity: entity, endpoint, calls: calls.length, from: time, to }]
   })
 }
 
