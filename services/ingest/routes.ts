@@ -186,7 +186,7 @@ export function addDocumentRoutes(server: HttpServer, services: IngestServices):
       },
     },
     async ({ identity, params }, reply) => {
-      const { requestId, held } = await withTenant(database, identity.tenantId, (tx) => eraseByHand(tx, identity.tenantId, params.id))
+      const { requestId, held } = await withTenant(database, identity.tenantId, (tx) => eraseByHand(tx, identity, params.id))
       if (held)
         throw new AppError('DOCUMENT_HELD', 'it was restricted instead', {
           extra: { document_id: params.id, reason: held.reason, hold_until: held.until?.toISOString() ?? null, erasure_id: requestId },

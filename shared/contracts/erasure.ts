@@ -26,8 +26,10 @@ export const NewHold = z.strictObject({
   text: WrittenReason.optional(),
   until: z.iso.datetime().nullable().default(null),
 })
+/** `key_id`: the API key that placed it, or said its terms anew. */
 export const HoldView = z.strictObject({
   document_id: z.uuid(),
+  key_id: z.uuid(),
   reason: HoldReason,
   text: z.string().nullable(),
   until: z.iso.datetime().nullable(),
@@ -38,7 +40,13 @@ export type HoldView = z.infer<typeof HoldView>
 export const HoldList = z.strictObject({ holds: z.array(HoldView.omit({ text: true })), next_cursor: z.uuid().nullable() })
 export type HoldList = z.infer<typeof HoldList>
 export const NewRestriction = z.strictObject({ ground: RestrictionGround.exclude(['hold']) })
-export const RestrictionView = z.strictObject({ document_id: z.uuid(), ground: RestrictionGround, since: z.iso.datetime() })
+/** `key_id`: the API key whose ground stands; of `hold` the one whose erasure was refused, null where a rule of retention was. */
+export const RestrictionView = z.strictObject({
+  document_id: z.uuid(),
+  key_id: z.uuid().nullable(),
+  ground: RestrictionGround,
+  since: z.iso.datetime(),
+})
 export type RestrictionView = z.infer<typeof RestrictionView>
 
 const ErasureFilter = z
@@ -75,9 +83,13 @@ export type ItemState = z.infer<typeof ItemState>
 
 const Refusal = z.strictObject({ document_id: z.uuid(), reason: HoldReason, hold_until: z.iso.datetime().nullable() })
 
-/** `ground` is null where a document was erased by its id and nobody said why. `done`: nothing of it is under way any more; the refused stay. */
+/**
+ * `key_id`: the API key that asked; null where a rule of retention did. `ground` is null where a document was erased by its id and nobody said why. `done`:
+ * nothing of it is under way any more; the refused stay.
+ */
 export const ErasureView = z.strictObject({
   erasure_id: z.uuid(),
+  key_id: z.uuid().nullable(),
   ground: ErasureGround.nullable(),
   scope: ErasureScope,
   retention_rule: z.string().nullable(),

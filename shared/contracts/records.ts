@@ -68,8 +68,8 @@ export const RecordsPage = z.strictObject({
 })
 export type RecordsPage = z.infer<typeof RecordsPage>
 
-/** Why somebody looked, in the words of then. */
-export const RecordAccess = z.strictObject({ access_id: z.uuid(), justification: z.string(), time: z.iso.datetime() })
+/** By which API key somebody looked, and why, in the words of then. */
+export const RecordAccess = z.strictObject({ access_id: z.uuid(), key_id: z.uuid(), justification: z.string(), time: z.iso.datetime() })
 export type RecordAccess = z.infer<typeof RecordAccess>
 
 function isPeriod({ from, to }: Pick<RecordFilters, 'from' | 'to'>): boolean {

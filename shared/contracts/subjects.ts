@@ -58,9 +58,10 @@ export type NewSubjectRequest = z.infer<typeof NewSubjectRequest>
 export const SubjectRequestState = z.enum(['open', 'answered'])
 export type SubjectRequestState = z.infer<typeof SubjectRequestState>
 
-/** `identified_by`: by which kinds of identifier; what they are is kept as keyed hashes alone. */
+/** `key_id`: the API key that registered it. `identified_by`: by which kinds of identifier; what they are is kept as keyed hashes alone. */
 export const SubjectRequestView = z.strictObject({
   request_id: z.uuid(),
+  key_id: z.uuid(),
   kind: SubjectRequestKind,
   identified_by: z.array(IdentifierKind),
   received_at: z.iso.datetime(),

@@ -173,6 +173,7 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
       schema_name: null,
       restricted_at: null,
       restriction_ground: null,
+      restricted_by: null,
       held_until: null,
     })
     .where('id', '=', documentId)

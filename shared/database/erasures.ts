@@ -3,6 +3,7 @@ import { ERASURE_DOCUMENTS_MAX, type ErasureFilter, type ErasureGround, ErasureS
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { EventDraft } from '../contracts/record.ts'
+import type { Identity } from './api-keys.ts'
 import type { Tx } from './connection.ts'
 import { buryDocument, readRow } from './documents.ts'
 import { appendEvent, describeDocument } from './events.ts'
@@ -14,6 +15,8 @@ type DocumentRow = Selectable<Tables['documents']>
 export type ErasureRow = Selectable<Tables['erasure_requests']>
 
 export interface ErasureDraft {
+  /** The API key that asks; null: a rule does. */
+  keyId: string | null
   ground: ErasureGround | null
   scope: ErasureScope
   documentIds: readonly string[]
@@ -34,6 +37,7 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
     .values({
       id,
       tenant_id: tenantId,
+      key_id: draft.keyId,
       ground: draft.ground,
       scope: JSON.stringify(draft.scope),
       retention_rule: draft.retention?.rule ?? null,
@@ -53,10 +57,15 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
  * cleaned of it, whose request the backup does not know.
  * `held` is its hold, for which it was restricted instead. Throws DOCUMENT_NOT_FOUND.
  */
-export async function eraseByHand(tx: Tx, tenantId: string, documentId: string): Promise<{ requestId: string | null; held: Hold | null }> {
+export async function eraseByHand(
+  tx: Tx,
+  { tenantId, keyId }: Pick<Identity, 'tenantId' | 'keyId'>,
+  documentId: string,
+): Promise<{ requestId: string | null; held: Hold | null }> {
   const row = await readRow(tx, documentId, 'update')
   if (row.erased_at) return { requestId: (await requestBehind(tx, documentId)).request_ref ?? null, held: null }
-  const requestId = await requestErasure(tx, tenantId, { ground: null, scope: { document_ids: [documentId] }, documentIds: [documentId] })
+  const draft = { keyId, ground: null, scope: { document_ids: [documentId] }, documentIds: [documentId] }
+  const requestId = await requestErasure(tx, tenantId, draft)
   return { requestId, held: await activeHold(tx, documentId) }
 }
 
@@ -199,6 +208,7 @@ export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView>
   const count = (state: string) => items.filter((item) => item.state === state).length
   return {
     erasure_id: row.id,
+    key_id: row.key_id,
     ground: row.ground,
     scope: ErasureScope.parse(JSON.parse(row.scope)),
     retention_rule: row.retention_rule,
@@ -219,7 +229,7 @@ async function begin(tx: Tx, tenantId: string, request: ErasureDraft & { id: str
   const hold = row.erased_at ? null : await activeHold(tx, documentId, request.retention?.asOf)
   const item = { tenant_id: tenantId, request_id: request.id, document_id: documentId }
   if (hold) {
-    await refuse(tx, row, hold, request.id)
+    await refuse(tx, row, hold, request)
     await tx
       .insertInto('erasure_items')
       .values({ ...item, state: 'refused', refusal: hold.reason, hold_until: hold.until })
@@ -234,17 +244,17 @@ async function begin(tx: Tx, tenantId: string, request: ErasureDraft & { id: str
   await buryDocument(tx, tenantId, documentId)
 }
 
-async function refuse(tx: Tx, row: DocumentRow, hold: Hold, requestId: string): Promise<void> {
+async function refuse(tx: Tx, row: DocumentRow, hold: Hold, { id, keyId }: Pick<ErasureDraft, 'keyId'> & { id: string }): Promise<void> {
   await appendEvent(tx, row.tenant_id, {
     operation: 'Erase',
     step: 'erasure_request',
     phase: 'refused',
     error_code: 'DOCUMENT_HELD',
-    request_ref: requestId,
+    request_ref: id,
     ...describeDocument(row, row.revision),
     retention: { rule: hold.reason, erase_after: hold.until?.toISOString() ?? null, hold: true },
   })
-  await restrictDocument(tx, row, 'hold', requestId)
+  await restrictDocument(tx, row, { ground: 'hold', keyId, requestRef: id })
 }
 
 async function isErased(tx: Tx, documentId: string): Promise<boolean> {

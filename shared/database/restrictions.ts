@@ -1,6 +1,5 @@
 import { type Selectable, sql } from 'kysely'
 import type { HoldReason, RestrictionGround } from '../contracts/erasure.ts'
-import { AppError } from '../contracts/errors.ts'
 import type { Tx } from './connection.ts'
 import { appendEvent, describeDocument } from './events.ts'
 import type { Tables } from './schema.ts'
@@ -39,9 +38,10 @@ export async function listHolds(tx: Tx, limit: number, after: string | null): Pr
 export async function placeHold(
   tx: Tx,
   row: DocumentRow,
-  hold: { reason: HoldReason; until: string | null; sealedText: Buffer | null; textCommit: string | null },
+  hold: { keyId: string; reason: HoldReason; until: string | null; sealedText: Buffer | null; textCommit: string | null },
 ): Promise<Hold> {
-  const values = { reason: hold.reason, until: hold.until === null ? null : new Date(hold.until), sealed_text: hold.sealedText }
+  const until = hold.until === null ? null : new Date(hold.until)
+  const values = { key_id: hold.keyId, reason: hold.reason, until, sealed_text: hold.sealedText }
   const placed = await tx
     .insertInto('holds')
     .values({ tenant_id: row.tenant_id, document_id: row.id, ...values })
@@ -70,32 +70,36 @@ export async function liftHold(tx: Tx, row: DocumentRow): Promise<void> {
 
 /**
  * Art. 18: from this commit on the document is stored and nothing else. An earlier restriction keeps its day, and one that a person asked for its ground: it
- * must not end with the hold.
+ * must not end with the hold. Whose ground it has is the API key that is kept.
  */
 export async function restrictDocument(
   tx: Tx,
   row: DocumentRow,
-  ground: RestrictionGround,
-  requestRef: string | null = null,
-): Promise<{ since: Date; ground: RestrictionGround }> {
-  const { restricted_at, restriction_ground } = await tx
+  { ground, keyId, requestRef = null }: { ground: RestrictionGround; keyId: string | null; requestRef?: string | null },
+): Promise<DocumentRow> {
+  const keepsGround = sql<boolean>`${ground} = 'hold' AND restricted_at IS NOT NULL`
+  const restricted = await tx
     .updateTable('documents')
     .set({
       restricted_at: sql<Date>`coalesce(restricted_at, now())`,
-      restriction_ground: sql<RestrictionGround>`CASE WHEN ${ground} = 'hold' THEN coalesce(restriction_ground, 'hold') ELSE ${ground} END`,
+      restriction_ground: sql<RestrictionGround>`CASE WHEN ${keepsGround} THEN restriction_ground ELSE ${ground} END`,
+      restricted_by: sql<string | null>`CASE WHEN ${keepsGround} THEN restricted_by ELSE ${keyId}::uuid END`,
     })
     .where('id', '=', row.id)
-    .returning(['restricted_at', 'restriction_ground'])
+    .returningAll()
     .executeTakeFirstOrThrow()
-  if (!restricted_at || !restriction_ground) throw new AppError('INTERNAL', 'the restriction was not written')
   await appendEvent(tx, row.tenant_id, { ...restriction(row, 'restriction'), request_ref: requestRef })
-  return { since: restricted_at, ground: restriction_ground }
+  return restricted
 }
 
 /** Twice is once. Stages that waited go on: the sweeper finds them. The person is to be told before (Art. 18(3)). */
 export async function liftRestriction(tx: Tx, row: DocumentRow): Promise<void> {
   if (!row.restricted_at) return
-  await tx.updateTable('documents').set({ restricted_at: null, restriction_ground: null }).where('id', '=', row.id).execute()
+  await tx
+    .updateTable('documents')
+    .set({ restricted_at: null, restriction_ground: null, restricted_by: null })
+    .where('id', '=', row.id)
+    .execute()
   await appendEvent(tx, row.tenant_id, restriction(row, 'restriction_lifted'))
 }
 

@@ -65,17 +65,21 @@ export interface Tables {
     /** Stored and nothing else (Art. 18). */
     restricted_at: NullableTimestamp
     restriction_ground: ColumnType<RestrictionGround | null, undefined, RestrictionGround | null>
+    /** The API key whose ground stands; null where a rule of retention met a hold. */
+    restricted_by: ColumnType<string | null, undefined, string | null>
     /** By the rules when they were last looked at (shared/database/retention.ts). */
     retention_rule: ColumnType<string | null, undefined, string | null>
     erase_after: NullableTimestamp
     /** Until when a hold stands; far away where it has no end. */
     held_until: NullableTimestamp
   }
-  /** What stands against an erasure (Art. 17(3)). `sealed_text` is under the document's key. */
-  holds: Owned & { reason: HoldReason; until: NullableTimestamp; sealed_text: Buffer | null; created_at: Timestamp }
+  /** What stands against an erasure (Art. 17(3)), and the API key that said so last. `sealed_text` is under the document's key. */
+  holds: Owned & { key_id: string; reason: HoldReason; until: NullableTimestamp; sealed_text: Buffer | null; created_at: Timestamp }
   erasure_requests: {
     id: string
     tenant_id: string
+    /** The API key that asked; null where a rule of retention did. */
+    key_id: string | null
     ground: ErasureGround | null
     scope: string
     retention_rule: string | null
@@ -177,10 +181,14 @@ export interface Tables {
   /** Identifiers as keyed hashes; the random ids say nothing about whom they stand for. */
   subject_identifiers: { tenant_id: string; kind: string; identifier_hmac: Buffer; subject_id: string }
   document_subjects: Owned & { revision: number; subject_id: string; found_in: FoundIn }
-  /** `identifiers`: JSON of HMACs. `named_documents`: what its packages named; ids say nothing once a document is erased. */
+  /**
+   * `key_id`: the API key that registered it. `identifiers`: JSON of HMACs. `named_documents`: what its packages named; ids say nothing once a document is
+   * erased.
+   */
   subject_requests: {
     id: string
     tenant_id: string
+    key_id: string
     kind: SubjectRequestKind
     identifiers: string
     received_at: Timestamp
@@ -209,8 +217,8 @@ export interface Tables {
     legal_basis: ColumnType<string | null, string | null | undefined, never>
     processor: ColumnType<string | null, string | null | undefined, never>
   }
-  /** Why somebody looked at what erasure takes away; under a key of the tenant's. */
-  record_accesses: { id: string; tenant_id: string; sealed_justification: Buffer; created_at: Timestamp }
+  /** By which API key somebody looked at what erasure takes away, and why; the reason under a key of the tenant's. */
+  record_accesses: { id: string; tenant_id: string; key_id: string; sealed_justification: Buffer; created_at: Timestamp }
   /** Model calls that have begun and not yet ended: what a crash leaves here is closed as `outcome_unknown`. */
   open_intents: { event_id: string; tenant_id: string; created_at: Timestamp }
   /** Events that are in no log yet; written with each event, deleted by the sequencer. */

@@ -18,6 +18,7 @@ export type SubjectRequestRow = Selectable<Tables['subject_requests']>
 const Kept = z.array(z.strictObject({ kind: IdentifierKind, hash: z.string() }))
 
 interface SubjectRequestDraft {
+  keyId: string
   kind: SubjectRequestKind
   identifiers: readonly HashedIdentifier[]
   receivedAt?: string | undefined
@@ -30,6 +31,7 @@ export async function createSubjectRequest(tx: Tx, tenantId: string, draft: Subj
     .values({
       id: newId(),
       tenant_id: tenantId,
+      key_id: draft.keyId,
       kind: draft.kind,
       identifiers: JSON.stringify(draft.identifiers.map(({ kind, hash }) => ({ kind, hash: hash.toString('hex') }))),
       received_at: received,
@@ -136,6 +138,7 @@ export async function listErasedOf(
 export function viewSubjectRequest(row: SubjectRequestRow): SubjectRequestView {
   return {
     request_id: row.id,
+    key_id: row.key_id,
     kind: row.kind,
     identified_by: [...new Set(identifiersOf(row).map(({ kind }) => kind))],
     received_at: row.received_at.toISOString(),

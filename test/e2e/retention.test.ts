@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ErasureList } from '../../shared/contracts/erasure.ts'
+import type { ErasureList, HoldList } from '../../shared/contracts/erasure.ts'
 import type { CertificateAnswer } from '../../shared/contracts/erasure-certificate.ts'
 import type { RetentionPlan } from '../../shared/contracts/retention.ts'
 import { readConfig } from '../../shared/runtime/config.ts'
@@ -60,7 +60,7 @@ test('what was kept long enough is erased by itself, through a request with a ce
   await waitUntil(() => isGone(old), 'the old document to be erased')
   const { erasures } = await greffier.json<ErasureList>('/v1/erasures')
   const request = erasures.find(({ retention_rule }) => retention_rule !== null)
-  expect(request).toMatchObject({ ground: null, retention_rule: 'short', scope: { document_ids: [old] } })
+  expect(request).toMatchObject({ key_id: null, ground: null, retention_rule: 'short', scope: { document_ids: [old] } })
   const path = `/v1/erasures/${request?.erasure_id}/certificate`
   await waitUntil(async () => (await greffier.fetch(path)).status === 200, 'the certificate')
   expect((await greffier.json<CertificateAnswer>(path)).certificate).toMatchObject({ retention_rule: 'short', documents: [old] })
@@ -125,7 +125,9 @@ describe('the command line', () => {
   test('holds, lists and lifts; restricts and lifts', async () => {
     const id = await document('undecided')
     expect((await greffierCli('hold', 'add', id, '--reason', '17-3-e', '--text', 'Klage')).code).toBe(0)
-    expect((await greffierCli('hold', 'list', '--json')).stdout).toContain(id)
+    const { holds } = JSON.parse((await greffierCli('hold', 'list', '--json')).stdout) as HoldList
+    const { keys } = await greffier.json<{ keys: { key_id: string }[] }>('/v1/keys')
+    expect(holds.find(({ document_id }) => document_id === id)?.key_id).toBe(keys[0]?.key_id)
     expect((await greffierCli('hold', 'remove', id)).code).toBe(0)
     expect((await greffierCli('hold', 'list', '--json')).stdout).not.toContain(id)
     expect((await greffierCli('restrict', id, '--ground', '18-1-a')).stdout).toContain('18-1-a')

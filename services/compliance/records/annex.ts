@@ -4,6 +4,7 @@ import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { AnnexView } from '../../../shared/contracts/record.ts'
 import { ANNEXED_DOCUMENTS_MAX, type Annexes, type RecordAccess } from '../../../shared/contracts/records.ts'
+import type { Identity } from '../../../shared/database/api-keys.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
@@ -20,6 +21,9 @@ export interface AnnexServices {
   vault: Vault
 }
 
+/** Who looks. */
+export type Reader = Pick<Identity, 'tenantId' | 'keyId'>
+
 /** One justified look: everything that is read under it is on record with the commitment to its justification. */
 export interface Access {
   id: string
@@ -27,12 +31,19 @@ export interface Access {
   commit: string
 }
 
-/** Keeps the justification, sealed under a key of the tenant's: it outlives the documents, and says nothing to whoever holds the database alone. */
-export async function beginAccess({ database, tenants }: AnnexServices, tenantId: string, justification: string): Promise<Access> {
+/**
+ * Keeps the API key's id, and the justification, sealed under a key of the tenant's: it outlives the documents, and says nothing to whoever holds the
+ * database alone.
+ */
+export async function beginAccess(
+  { database, tenants }: AnnexServices,
+  { tenantId, keyId }: Reader,
+  justification: string,
+): Promise<Access> {
   const id = newId()
   const { sealed, commit } = sealReason(await accessKey(tenants, tenantId), justification, contextOf(id))
   await withTenant(database, tenantId, (tx) =>
-    tx.insertInto('record_accesses').values({ id, tenant_id: tenantId, sealed_justification: sealed }).execute(),
+    tx.insertInto('record_accesses').values({ id, tenant_id: tenantId, key_id: keyId, sealed_justification: sealed }).execute(),
   )
   return { id, tenantId, commit }
 }
@@ -72,7 +83,7 @@ export async function readAccess({ database, tenants }: AnnexServices, tenantId:
   )
   if (!row) throw new AppError('NOT_FOUND', 'no such access')
   const justification = openReason(await accessKey(tenants, tenantId), row.sealed_justification, contextOf(id))
-  return { access_id: id, justification, time: row.created_at.toISOString() }
+  return { access_id: id, key_id: row.key_id, justification, time: row.created_at.toISOString() }
 }
 
 /** As many events, and one at least, as name no more documents than one access can. */

@@ -9,7 +9,7 @@ import { appendEvent, describeDocument } from '../../../shared/database/events.t
 import { countRecords, readOldestRecords, sequenceOf } from '../../../shared/database/records.ts'
 import type { ProcessorRegister } from '../../../shared/policy/register.ts'
 import { errorFields, type Log } from '../../../shared/runtime/log.ts'
-import { type Access, type AnnexServices, beginAccess, documentsOf, readAnnexes, withinAnnexes } from './annex.ts'
+import { type Access, type AnnexServices, beginAccess, documentsOf, type Reader, readAnnexes, withinAnnexes } from './annex.ts'
 import { type ExportPage, TEXT_FORMATS } from './formats.ts'
 import { RECORDS_PDF_EVENTS_MAX, writeRecordsPdf } from './pdf.ts'
 
@@ -36,13 +36,14 @@ export interface RecordsFile {
  */
 export async function exportRecords(
   services: ExportServices,
-  tenantId: string,
+  reader: Reader,
   { format, annex, ...filters }: RecordsExport,
   justification: string | null,
 ): Promise<RecordsFile> {
   const { database } = services
+  const { tenantId } = reader
   if (annex === 'true' && format !== 'jsonl') throw new AppError('INVALID_REQUEST', 'names are exported as jsonl alone')
-  const access = justification === null ? null : await beginAccess(services, tenantId, justification)
+  const access = justification === null ? null : await beginAccess(services, reader, justification)
   const about = { request_ref: access?.id ?? newId(), justification_commit: access?.commit ?? null, purpose: 'accountability' }
   const until = await withTenant(database, tenantId, async (tx) => {
     if (format === 'pdf' && (await countRecords(tx, filters, RECORDS_PDF_EVENTS_MAX + 1)) > RECORDS_PDF_EVENTS_MAX)

@@ -41,7 +41,8 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
         response: { 200: DocumentRecord },
       },
     },
-    async ({ identity: { tenantId }, params: { id }, query, headers }) => {
+    async ({ identity, params: { id }, query, headers }) => {
+      const { tenantId } = identity
       const justification = query.annex === 'true' ? readJustification(headers) : null
       const events = await withTenant(database, tenantId, async (tx) => {
         const document = await tx.selectFrom('documents').select('id').where('id', '=', id).executeTakeFirst()
@@ -49,7 +50,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
         return readRecord(tx, id)
       })
       if (justification === null) return { document_id: id, events }
-      const annexes = await readAnnexes(services, await beginAccess(services, tenantId, justification), [id])
+      const annexes = await readAnnexes(services, await beginAccess(services, identity, justification), [id])
       return { document_id: id, events, annex: annexes[id] ?? null }
     },
   )
@@ -66,7 +67,8 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
         response: { 200: RecordsPage },
       },
     },
-    async ({ identity: { tenantId }, query, headers }) => {
+    async ({ identity, query, headers }) => {
+      const { tenantId } = identity
       const { limit, cursor, annex, ...filters } = query
       const justification = annex === 'true' ? readJustification(headers) : null
       const rows = await withTenant(database, tenantId, (tx) => readNewestRecords(tx, { filters, limit: limit + 1, after: cursor ?? null }))
@@ -74,7 +76,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       const next_cursor = rows.length > page.length ? (page.at(-1)?.id ?? null) : null
       const events = page.map(({ body }) => ProcessingEvent.parse(JSON.parse(body)))
       if (justification === null) return { events, next_cursor }
-      const access = await beginAccess(services, tenantId, justification)
+      const access = await beginAccess(services, identity, justification)
       return { events, next_cursor, annexes: await readAnnexes(services, access, documentsOf(page)) }
     },
   )
@@ -90,9 +92,9 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
         querystring: RecordsExport,
       },
     },
-    async ({ identity: { tenantId }, query, headers }, reply) => {
+    async ({ identity, query, headers }, reply) => {
       const justification = query.annex === 'true' ? readJustification(headers) : null
-      const { mediaType, fileName, body } = await exportRecords(services, tenantId, query, justification)
+      const { mediaType, fileName, body } = await exportRecords(services, identity, query, justification)
       reply.header('content-disposition', `attachment; filename="${fileName}"`)
       return reply.type(mediaType).send(body)
     },
@@ -104,7 +106,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       onRequest: authorize(database, 'rights:manage'),
       schema: {
         tags,
-        summary: 'Why somebody looked at names in the record',
+        summary: 'Who looked at names in the record, by the id of the API key, and why',
         description: '`request_ref` of the events of the access is its id.',
         params: Id,
         response: { 200: RecordAccess },

@@ -83,7 +83,8 @@ async function sweepTenant({ database, retention, tombstones }: RetentionService
       const buried: Awaited<ReturnType<typeof listBuried>> = []
       for (const [rule, documents] of Map.groupBy(due, (document) => document.rule)) {
         const documentIds = documents.map(({ id }) => id)
-        const draft = { ground: null, scope: { document_ids: documentIds }, documentIds, retention: { rule, asOf: dueBy } }
+        const scope = { document_ids: documentIds }
+        const draft = { keyId: null, ground: null, scope, documentIds, retention: { rule, asOf: dueBy } }
         buried.push(...(await listBuried(tx, await requestErasure(tx, tenantId, draft))))
       }
       return { looked: due.length, buried }

@@ -61,11 +61,12 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
         response: { 202: ErasureView },
       },
     },
-    async ({ identity: { tenantId }, body }, reply) => {
+    async ({ identity: { tenantId, keyId }, body }, reply) => {
       const { subjects } = await tenants.keys(tenantId)
       const { view, buried } = await withTenant(database, tenantId, async (tx) => {
         const { scope, documentIds } = await resolveScope(tx, subjects, body.scope)
-        const id = await requestErasure(tx, tenantId, { ground: body.ground, scope, receivedAt: body.received_at, documentIds })
+        const draft = { keyId, ground: body.ground, scope, receivedAt: body.received_at, documentIds }
+        const id = await requestErasure(tx, tenantId, draft)
         return { view: await viewErasure(tx, await findErasure(tx, id)), buried: await listBuried(tx, id) }
       })
       await tombstones.append(buried)

@@ -43,8 +43,7 @@ export function addRestrictionRoutes(server: HttpServer, services: RestrictionSe
     },
     async ({ identity, params }) => {
       const row = await withTenant(database, identity.tenantId, (tx) => findStored(tx, params.id))
-      if (!row.restricted_at || !row.restriction_ground) throw new AppError('NOT_FOUND', 'the document is not restricted')
-      return { document_id: row.id, ground: row.restriction_ground, since: row.restricted_at.toISOString() }
+      return viewRestriction(row)
     },
   )
   server.put(
@@ -63,8 +62,8 @@ export function addRestrictionRoutes(server: HttpServer, services: RestrictionSe
     },
     ({ identity, params, body }) =>
       withTenant(database, identity.tenantId, async (tx) => {
-        const { since, ground } = await restrictDocument(tx, await findStored(tx, params.id, 'update'), body.ground)
-        return { document_id: params.id, ground, since: since.toISOString() }
+        const row = await findStored(tx, params.id, 'update')
+        return viewRestriction(await restrictDocument(tx, row, { ground: body.ground, keyId: identity.keyId }))
       }),
   )
   server.delete(
@@ -121,11 +120,8 @@ function addHoldRoutes(server: HttpServer, { database, tenants, vault }: Restric
         const row = await findStored(tx, params.id, 'update')
         const keys = await keysOf(row)
         const text = body.text === undefined ? null : sealReason(keys.column, body.text, contextOf(row.id))
-        const { reason, until } = body
-        return viewHold(
-          await placeHold(tx, row, { reason, until, sealedText: text?.sealed ?? null, textCommit: text?.commit ?? null }),
-          keys,
-        )
+        const terms = { keyId: identity.keyId, reason: body.reason, until: body.until }
+        return viewHold(await placeHold(tx, row, { ...terms, sealedText: text?.sealed ?? null, textCommit: text?.commit ?? null }), keys)
       }),
   )
   server.delete(
@@ -157,8 +153,9 @@ function addHoldList(server: HttpServer, database: Database): void {
       const rows = await withTenant(database, identity.tenantId, (tx) => listHolds(tx, query.limit + 1, query.cursor ?? null))
       const page = rows.slice(0, query.limit)
       return {
-        holds: page.map(({ document_id, reason, until, created_at }) => ({
+        holds: page.map(({ document_id, key_id, reason, until, created_at }) => ({
           document_id,
+          key_id,
           reason,
           until: until?.toISOString() ?? null,
           since: created_at.toISOString(),
@@ -169,9 +166,16 @@ function addHoldList(server: HttpServer, database: Database): void {
   )
 }
 
-function viewHold(hold: Hold, keys: DocumentKeys): z.infer<typeof HoldView> {
+/** Throws NOT_FOUND. */
+function viewRestriction({ id, restricted_at, restriction_ground, restricted_by }: DocumentRow): RestrictionView {
+  if (!restricted_at || !restriction_ground) throw new AppError('NOT_FOUND', 'the document is not restricted')
+  return { document_id: id, key_id: restricted_by, ground: restriction_ground, since: restricted_at.toISOString() }
+}
+
+function viewHold(hold: Hold, keys: DocumentKeys): HoldView {
   return {
     document_id: hold.document_id,
+    key_id: hold.key_id,
     reason: hold.reason,
     text: hold.sealed_text === null ? null : openReason(keys.column, hold.sealed_text, contextOf(hold.document_id)),
     until: hold.until?.toISOString() ?? null,

@@ -46,9 +46,9 @@ export function addSubjectRequestRoutes(server: HttpServer, services: SubjectReq
         response: { 201: SubjectRequestView },
       },
     },
-    async ({ identity: { tenantId }, body }, reply) => {
+    async ({ identity: { tenantId, keyId }, body }, reply) => {
       const identifiers = hashGiven((await tenants.keys(tenantId)).subjects, body.identifiers)
-      const draft = { kind: body.kind, identifiers, receivedAt: body.received_at }
+      const draft = { keyId, kind: body.kind, identifiers, receivedAt: body.received_at }
       const row = await withTenant(database, tenantId, (tx) => createSubjectRequest(tx, tenantId, draft))
       return reply.status(201).header('location', `/v1/subject-requests/${row.id}`).send(viewSubjectRequest(row))
     },

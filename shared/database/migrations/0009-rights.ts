@@ -2,13 +2,17 @@ import { APP_ROLE, SYSTEM_ROLE } from '../roles.ts'
 
 const TENANT_TABLES = ['holds', 'erasure_requests', 'erasure_items'] as const
 
-/** Erasure on request, what stands against it, and the restriction of Art. 18. */
+/**
+ * Erasure on request, what stands against it, and the restriction of Art. 18, each with the API key that ordered it: the id alone, which outlives its
+ * revocation. An erasure without one is the work of a rule.
+ */
 export const RIGHTS = `
-  ALTER TABLE documents ADD COLUMN restricted_at timestamptz, ADD COLUMN restriction_ground text;
+  ALTER TABLE documents ADD COLUMN restricted_at timestamptz, ADD COLUMN restriction_ground text, ADD COLUMN restricted_by uuid;
   GRANT SELECT (restricted_at) ON documents TO ${SYSTEM_ROLE};
   CREATE TABLE holds (
     document_id uuid PRIMARY KEY REFERENCES documents,
     tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid NOT NULL,
     reason text NOT NULL,
     until timestamptz,
     sealed_text bytea,
@@ -17,6 +21,7 @@ export const RIGHTS = `
   CREATE TABLE erasure_requests (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid,
     ground text,
     scope text NOT NULL,
     retention_rule text,

@@ -3,7 +3,8 @@ import { APP_ROLE } from '../roles.ts'
 const TABLES = ['subject_identifiers', 'document_subjects', 'subject_requests'] as const
 
 /**
- * Who is named where (GDPR Art. 15): identifiers as HMACs alone, each for a random id, and the requests of data subjects with the same HMACs.
+ * Who is named where (GDPR Art. 15): identifiers as HMACs alone, each for a random id, and the requests of data subjects with the same HMACs
+ * and the API key that registered them.
  */
 export const SUBJECTS = `
   CREATE TABLE subject_identifiers (
@@ -26,6 +27,7 @@ export const SUBJECTS = `
   CREATE TABLE subject_requests (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid NOT NULL,
     kind text NOT NULL CHECK (kind IN ('access', 'portability', 'rectification', 'restriction', 'objection')),
     identifiers text NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),

@@ -38,6 +38,7 @@ export const RECORDS = `
   CREATE TABLE record_accesses (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid NOT NULL,
     sealed_justification bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
   );

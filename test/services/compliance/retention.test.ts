@@ -14,6 +14,8 @@ import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
+const KEY = crypto.randomUUID()
+const HOLD = { keyId: KEY, reason: '17-3-e', until: null, sealedText: null, textCommit: null } as const
 const TEN_DAYS = { id: 'ten_days', erase: { after: 'received', days: 10 } } as const
 
 let bench: Workbench
@@ -135,7 +137,7 @@ describe('a sweep', () => {
     const before = (await requests()).length
     expect(await sweepOf(rules).sweep()).toBe(1)
     expect([await isErased(due), await isErased(young), await isErased(other)]).toEqual([true, false, false])
-    expect((await requests()).slice(before)).toMatchObject([{ retention_rule: 'ten_days', ground: null }])
+    expect((await requests()).slice(before)).toMatchObject([{ retention_rule: 'ten_days', ground: null, key_id: null }])
     expect(await sweepOf(rules).sweep()).toBe(0)
   })
 
@@ -165,9 +167,7 @@ describe('a hold', () => {
   test('wins: it is refused once, planned as held, and the document goes when the hold is lifted', async () => {
     const rules = retentionRules([{ ...TEN_DAYS, purposes: ['held'] }])
     const id = await stored({ ageDays: 11, purpose: 'held' })
-    await bench.tenant(async (tx) =>
-      placeHold(tx, await findStored(tx, id, 'update'), { reason: '17-3-e', until: null, sealedText: null, textCommit: null }),
-    )
+    await bench.tenant(async (tx) => placeHold(tx, await findStored(tx, id, 'update'), HOLD))
     const { sweep } = sweepOf(rules)
     for (let times = 0; times < 3; times++) expect(await sweep()).toBe(0)
     const steps = (await bench.tenant((tx) => readRecord(tx, id))).map(({ step, phase, retention }) => [step, phase, retention?.hold])
@@ -180,6 +180,8 @@ describe('a hold', () => {
     expect(await bench.tenant((tx) => planRetention(tx, rules, page))).toMatchObject([
       { document_id: id, state: 'held', hold_reason: '17-3-e', hold_until: null },
     ])
+    // No key asked for the erasure that was refused: the rule did.
+    expect(await bench.tenant((tx) => readRow(tx, id))).toMatchObject({ restriction_ground: 'hold', restricted_by: null })
     await bench.tenant(async (tx) => liftHold(tx, await findStored(tx, id, 'update')))
     expect(await sweep()).toBe(1)
     expect(await isErased(id)).toBe(true)
@@ -189,9 +191,7 @@ describe('a hold', () => {
     const rules = retentionRules([{ ...TEN_DAYS, purposes: ['held_until'] }])
     const id = await stored({ ageDays: 11, purpose: 'held_until' })
     const until = new Date(Date.now() + 5 * DAY_MS).toISOString()
-    await bench.tenant(async (tx) =>
-      placeHold(tx, await findStored(tx, id, 'update'), { reason: '17-3-b', until, sealedText: null, textCommit: null }),
-    )
+    await bench.tenant(async (tx) => placeHold(tx, await findStored(tx, id, 'update'), { ...HOLD, reason: '17-3-b', until }))
     const { clocks, pass, setError } = movable()
     const { sweep } = sweepOf(rules, { clocks, holdingMs: HOUR_MS })
     for (let minutes = 0; minutes <= 120; minutes++) {
@@ -212,17 +212,17 @@ test('what a person had restricted is kept and planned as restricted, also when 
   const rules = retentionRules([{ ...TEN_DAYS, purposes: ['restricted'] }])
   const id = await stored({ ageDays: 11, purpose: 'restricted' })
   await bench.tenant(async (tx) => {
-    await restrictDocument(tx, await findStored(tx, id, 'update'), '18-1-b')
-    await placeHold(tx, await findStored(tx, id, 'update'), { reason: '17-3-e', until: null, sealedText: null, textCommit: null })
+    await restrictDocument(tx, await findStored(tx, id, 'update'), { ground: '18-1-b', keyId: KEY })
+    await placeHold(tx, await findStored(tx, id, 'update'), HOLD)
   })
   const { sweep } = sweepOf(rules)
   await sweep()
   await bench.tenant(async (tx) => {
-    await restrictDocument(tx, await findStored(tx, id, 'update'), 'hold')
+    await restrictDocument(tx, await findStored(tx, id, 'update'), { ground: 'hold', keyId: null })
     await liftHold(tx, await findStored(tx, id, 'update'))
   })
   expect(await sweep()).toBe(0)
-  expect(await isErased(id)).toBe(false)
+  expect(await bench.tenant((tx) => readRow(tx, id))).toMatchObject({ erased_at: null, restricted_by: KEY })
   const page = { tenantId: bench.tenantId, at: new Date(), after: null, limit: 10 }
   expect(await bench.tenant((tx) => planRetention(tx, rules, page))).toMatchObject([{ state: 'restricted', restriction_ground: '18-1-b' }])
 })

@@ -145,7 +145,10 @@ test('documents older than the limit of a category that they hold, or may hold, 
   await add(200, [])
   const [erased, held] = [await add(200, ['contact']), await add(200, ['health'])]
   await bench.query(`UPDATE greffier.documents SET status = 'erased', erased_at = now() WHERE id = $1`, [erased])
-  await bench.query(`INSERT INTO greffier.holds (document_id, tenant_id, reason) VALUES ($1, $2, '17-3-e')`, [held, one.tenantId])
+  await bench.query(`INSERT INTO greffier.holds (document_id, tenant_id, key_id, reason) VALUES ($1, $2, $1, '17-3-e')`, [
+    held,
+    one.tenantId,
+  ])
   const activity = Activity.parse({
     ...BASE,
     data_categories: [

@@ -289,12 +289,16 @@ async function seed(tenantId: string): Promise<void> {
   const subject = newId()
   await add(`subject_identifiers VALUES ($1, 'email', '\\x00', $2)`, tenantId, subject)
   await add(`document_subjects VALUES ($1, $2, 1, $3, 'text')`, tenantId, document, subject)
-  await add(`subject_requests (id, tenant_id, kind, identifiers, due_at) VALUES ($2, $1, 'access', '[]', now())`, tenantId, newId())
+  await add(
+    `subject_requests (id, tenant_id, key_id, kind, identifiers, due_at) VALUES ($2, $1, $2, 'access', '[]', now())`,
+    tenantId,
+    newId(),
+  )
   const request = newId()
-  await add(`holds (document_id, tenant_id, reason) VALUES ($2, $1, 'legal_claims')`, tenantId, document)
+  await add(`holds (document_id, tenant_id, key_id, reason) VALUES ($2, $1, $2, 'legal_claims')`, tenantId, document)
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
-  await add(`record_accesses VALUES ($2, $1, '\\x00')`, tenantId, newId())
+  await add(`record_accesses VALUES ($2, $1, $2, '\\x00')`, tenantId, newId())
   await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
   await add(`register_documents VALUES ($1, $2, 'contact')`, tenantId, document)
   await add(`register_cursors VALUES ($1, 0)`, tenantId)
