@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Purpose } from '../contracts/document.ts'
+import { DocumentType } from '../contracts/extraction.ts'
 
 const RULES_MAX = 200
 const LIST_MAX = 200
@@ -20,13 +21,13 @@ export type Period = z.infer<typeof Period>
 
 /**
  * Documents that match everything that is named; what is left out matches all. `erase`: how long after its upload, or after its processing ended last,
- * a document is erased, or `never`.
+ * a document is erased, or `never`. A type that no document has would make a rule that never matches, and what it was to keep would fall to the next one.
  */
 const RetentionRule = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'a short lower-case identifier such as invoices'),
   because: z.string().min(1).max(2_000),
   purposes: z.array(Purpose).min(1).max(LIST_MAX).optional(),
-  types: z.array(z.string().min(1).max(64)).min(1).max(LIST_MAX).optional(),
+  types: z.array(DocumentType).min(1).max(LIST_MAX).optional(),
   tenants: z.array(z.uuid()).min(1).max(LIST_MAX).optional(),
   erase: z.union([z.literal('never'), Period]),
 })

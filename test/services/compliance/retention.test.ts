@@ -85,12 +85,12 @@ describe('the rules', () => {
     const other = await bench.tenants.create('other')
     const rules = retentionRules([
       { id: 'of_other', tenants: [other], erase: { after: 'received', days: 1 } },
-      { id: 'statutes', types: ['statutes'], erase: 'never' },
+      { id: 'minutes', types: ['minutes'], erase: 'never' },
       { id: 'invoices', purposes: ['accounting'], types: ['invoice'], erase: { after: 'received', days: 30 } },
       { id: 'accounting', purposes: ['accounting'], erase: { after: 'completed', days: 3 } },
     ])
     const ids = {
-      statutes: await stored({ ageDays: 900, type: 'statutes', purpose: 'accounting' }),
+      minutes: await stored({ ageDays: 900, type: 'minutes', purpose: 'accounting' }),
       invoice: await stored({ ageDays: 20, type: 'invoice', purpose: 'accounting' }),
       oldInvoice: await stored({ ageDays: 31, type: 'invoice', purpose: 'accounting' }),
       letter: await stored({ ageDays: 20, type: 'letter', purpose: 'accounting' }),

@@ -30,7 +30,7 @@ test('the shipped rules erase nothing, and keep the record as long as the AI Act
 })
 
 test('the example in the shipped file is one', () => {
-  expect(load(EXAMPLE).retention.rules.map(({ id }) => id)).toEqual(['applications', 'invoices', 'statutes'])
+  expect(load(EXAMPLE).retention.rules.map(({ id }) => id)).toEqual(['applications', 'invoices', 'minutes'])
 })
 
 test('a comment or a reason makes no other rules, a period and an order do', () => {
@@ -43,7 +43,8 @@ test.each([
   ['a record that is kept for less than six months', 'keep_months: 6', 'keep_months: 5', /:\d+:\d+: records\.keep_months: .*Art\. 26\(6\)/],
   ['a period of two kinds', 'months: 120', 'months: 120, days: 1', /rules\.1\.erase/],
   ['a period of nothing', 'months: 120', 'months: 0', /rules\.1\.erase/],
-  ['two rules of one name', 'id: statutes', 'id: invoices', /two rules have the same id/],
+  ['two rules of one name', 'id: minutes', 'id: invoices', /two rules have the same id/],
+  ['a type that no document has', 'types: [minutes]', 'types: [articles_of_association]', /:\d+:\d+: rules\.2\.types\.0: .*"minutes"/],
   ['a misspelt key', 'purposes: [personnel', 'purpose: [personnel', /:\d+:\d+: .*purpose/],
 ])('%s is refused with its line and column', (_what, from, to, message) => {
   expect(EXAMPLE).toContain(from)
