@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { AppError } from '../contracts/errors.ts'
 import { parseLocator } from './locator.ts'
 import type { BlobStore } from './port.ts'
+import { isStorageFull, systemCode } from './system-errors.ts'
 
 const OBJECTS = 'objects'
 const INCOMING = 'incoming'
@@ -149,12 +150,4 @@ async function nullWhenMissing<T>(result: Promise<T>): Promise<T | null> {
     if (systemCode(error) === 'ENOENT') return null
     throw error
   }
-}
-
-function isStorageFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error))
-}
-
-function systemCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

@@ -3,6 +3,8 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import { isStorageFull, systemCode } from '../blobs/system-errors.ts'
+import { AppError } from '../contracts/errors.ts'
 import { type Database, withTenant } from './connection.ts'
 import { buryDocument } from './documents.ts'
 
@@ -12,8 +14,16 @@ const REPLAY_BATCH = 1_000
 const Tombstone = z.strictObject({ tenant_id: z.uuid(), document_id: z.uuid(), at: z.iso.datetime() })
 
 export interface Tombstones {
-  /** On disk when it resolves. To be called before an erasure is acknowledged, and before anything of a document is destroyed; twice does no harm. */
-  append(documents: readonly { tenant_id: string; document_id: string }[]): Promise<void>
+  /**
+   * On disk, each whole, when it resolves. To be called before an erasure is acknowledged, and before anything of a document is destroyed; twice does no
+   * harm. Throws STORAGE_FULL.
+   */
+  append(documents: readonly Buried[]): Promise<void>
+}
+
+interface Buried {
+  tenant_id: string
+  document_id: string
 }
 
 /** A list of what was erased, ids and times only, outside the database: a backup of the database that is older than an erasure does not know of it. */
@@ -21,20 +31,33 @@ export function openTombstones(path: string): Tombstones {
   return {
     append: async (documents) => {
       if (documents.length === 0) return
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      const file = await open(path, 'a', FILE_MODE)
       try {
-        // A line of its own even after one that a crash cut short: that one was for an erasure which nobody was told of, and which had destroyed nothing.
-        const at = new Date().toISOString()
-        await file.write(documents.map(({ tenant_id, document_id }) => `\n${JSON.stringify({ tenant_id, document_id, at })}\n`).join(''))
-        await file.datasync()
-      } finally {
-        await file.close()
+        await appendLines(path, documents)
+      } catch (error) {
+        throw isStorageFull(error) ? new AppError('STORAGE_FULL', 'the list of tombstones', { cause: error }) : error
       }
-      const folder = await open(dirname(path), 'r')
-      await folder.sync().finally(() => folder.close())
     },
   }
+}
+
+async function appendLines(path: string, documents: readonly Buried[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const file = await open(path, 'a', FILE_MODE)
+  try {
+    // A line of its own even after one that was cut short: that one was for an erasure which nobody was told of, and which had destroyed nothing.
+    const at = new Date().toISOString()
+    const lines = Buffer.from(
+      documents.map(({ tenant_id, document_id }) => `\n${JSON.stringify({ tenant_id, document_id, at })}\n`).join(''),
+    )
+    // In one write, and a disk that is nearly full takes a part of it: the rest would land behind the lines that another process wrote meanwhile.
+    const { bytesWritten } = await file.write(lines)
+    if (bytesWritten !== lines.length) throw new AppError('STORAGE_FULL', 'the list of tombstones')
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  const folder = await open(dirname(path), 'r')
+  await folder.sync().finally(() => folder.close())
 }
 
 /**
@@ -82,7 +105,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (systemCode(error) !== 'ENOENT') throw error
   }
 }
 
@@ -90,7 +113,7 @@ function parse(line: string): z.infer<typeof Tombstone> | null {
   try {
     return Tombstone.parse(JSON.parse(line))
   } catch (error) {
-    // Cut short by a crash; the caller counts it.
+    // Cut short by a crash or a full disk; the caller counts it.
     if (error instanceof SyntaxError || error instanceof z.ZodError) return null
     throw error
   }
