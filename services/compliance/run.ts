@@ -6,7 +6,7 @@ import { openCheckpointTargets } from './ledger/checkpoint-targets.ts'
 import { createSequencer, type SequencerServices } from './ledger/sequencer.ts'
 import { type Passes, startPasses } from './passes.ts'
 import { createSweep } from './retention/sweep.ts'
-import { issueDueCertificates } from './rights/certificates.ts'
+import { createCertificates } from './rights/certificates.ts'
 
 /** An event is in the log, and under a checkpoint, about this long after its commit. */
 const IDLE_MS = 500
@@ -42,7 +42,7 @@ export function startLedger(services: SequencerServices & { metrics: Metrics }, 
 function startRights(platform: Platform): Passes {
   const { log, retentionTimes } = platform
   const certificates = startPasses({
-    work: () => issueDueCertificates(platform),
+    work: createCertificates(platform),
     everyMs: CERTIFICATES_MS,
     log,
     failure: 'certificates of erasure could not be looked for; the next pass repeats it',
