@@ -1,4 +1,5 @@
 // The stored side of shared/ledger: a log for each tenant, whose leaves are the stored bytes of its events, in the order in which they were committed.
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { NODE_TREE } from '../blobs/hashing.ts'
 import { AppError } from '../contracts/errors.ts'
@@ -6,6 +7,7 @@ import { signCheckpoint } from '../ledger/checkpoint.ts'
 import { appendLeaves, decodeEdge, type Edge, EMPTY_EDGE, encodeEdge, type ReadTiles, rootOf, type TileWrite } from '../ledger/tiles.ts'
 import { HASH_BYTES } from '../ledger/tree-hash.ts'
 import type { Tx } from './connection.ts'
+import { appendEvent } from './events.ts'
 import { createLogKey, type LogKeys, originOf, readLogKeys, rotateLogKey } from './ledger-keys.ts'
 import { lockLog, tryLockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
@@ -74,14 +76,20 @@ export async function readHead(tx: Tx, tenantId: string, keys: TenantKeys): Prom
   return made
 }
 
-/** Exchanges the log's key (shared/ledger/key-rotation.ts). */
+/**
+ * Exchanges the log's key (shared/ledger/key-rotation.ts). The event of it names the statement by its SHA-256; and since it is to be moved into the log, the
+ * next checkpoint, which the new key signs, is made at once and not when something else happens.
+ */
 export async function exchangeLogKey(tx: Tx, tenantId: string, keys: TenantKeys): Promise<{ vkey: string; rotation: string }> {
   await readHead(tx, tenantId, keys)
   const readTree = async () => {
     const edge = await readEdge(tx, tenantId)
     return { size: edge?.size ?? 0, root: rootOf(edge ?? EMPTY_EDGE, NODE_TREE) }
   }
-  return rotateLogKey(tx, { tenantId, keys, readTree })
+  const exchange = await rotateLogKey(tx, { tenantId, keys, readTree })
+  const output_hash = createHash('sha256').update(exchange.rotation).digest('hex')
+  await appendEvent(tx, tenantId, { operation: 'Store', step: 'log_key_exchanged', phase: 'completed', result: 'ok', output_hash })
+  return exchange
 }
 
 /** One query, however many tiles. */

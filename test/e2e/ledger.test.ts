@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCheckpoint } from '../../shared/ledger/checkpoint.ts'
 import { verifiersAt, verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
+import { parseNote } from '../../shared/ledger/note.ts'
+import { verifierOf } from '../../shared/ledger/note-keys.ts'
 import { runCli } from '../services/cli/run-cli.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
@@ -73,6 +75,14 @@ test('the command line prints the checkpoint as it is, writes it whole, shows th
     rotations: [...before.rotations, exchanged.rotation],
   })
   expect((await run('key')).stdout).toContain('the key after 2 exchanges')
+  const newAlone = [verifierOf(exchanged.vkey)]
+  await waitUntil(async () => {
+    const note = (await run('checkpoint')).stdout
+    return (
+      parseNote(note).signatures.every(({ keyId }) => keyId === newAlone[0]?.keyId) &&
+      openCheckpoint(note, before.origin, newAlone).size > 0
+    )
+  }, 'the checkpoint of a quiet log to be signed by the new key')
   expect((await run('checkpoint', '--out', join(file, 'in a file'))).code).toBe(66)
 })
 

@@ -110,7 +110,7 @@ function remembering(): Primitives {
 test('the files that the running store makes are whole, with keys exchanged in the middle, for whoever pinned the first key or the second', async () => {
   expect([...whole.keys()]).toEqual(expect.arrayContaining(['rotations/0', 'consistency/1', 'consistency/2', 'proofs/0', 'proofs/2']))
   expect([...whole.keys()].at(-1)).toBe('bundle.note')
-  expect(await check(whole, { knownCheckpoint: kept })).toMatchObject({ status: 'whole', problems: [], events: 3 })
+  expect(await check(whole, { knownCheckpoint: kept })).toMatchObject({ status: 'whole', problems: [], events: 4 })
   expect(await check(whole, { vkey: (await head()).vkey })).toMatchObject({ status: 'whole' })
 })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NODE_TREE } from '../../../shared/blobs/hashing.ts'
@@ -7,6 +8,7 @@ import { exchangeLogKey, listQueuedTenants, readHead, sequenceEvents, tileReader
 import { openCheckpoint } from '../../../shared/ledger/checkpoint.ts'
 import { verifiersAt, verifyKeyChain } from '../../../shared/ledger/key-rotation.ts'
 import { verifyInclusion } from '../../../shared/ledger/merkle.ts'
+import { verifierOf } from '../../../shared/ledger/note-keys.ts'
 import { inclusionProofs, rootAt } from '../../../shared/ledger/tiles.ts'
 import { naiveRoot } from '../../support/ledger-log.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
@@ -126,7 +128,7 @@ test('after a key was exchanged, the pinned old one leads to the new one, and it
   const keys = await bench.tenants.keys(bench.tenantId)
   await bench.tenant((tx) => exchangeLogKey(tx, bench.tenantId, keys))
   await append(3)
-  await sequence()
+  expect(await sequence()).toBe(4)
   const after = await head()
   expect(after.vkey).not.toBe(before.vkey)
   const chain = verifyKeyChain(before.vkey, after.rotations, after.origin)
@@ -141,6 +143,22 @@ test('after a key was exchanged, the pinned old one leads to the new one, and it
     { generation: 0, gone: true },
     { generation: 1, gone: false },
   ])
+})
+
+test('an exchange of the key is on record by its statement, and a log where nothing else happens is signed by the new key alone', async () => {
+  const keys = await bench.tenants.keys(bench.tenantId)
+  const { vkey, rotation } = await bench.tenant((tx) => exchangeLogKey(tx, bench.tenantId, keys))
+  expect(await queued()).toContain(bench.tenantId)
+  expect(await sequence()).toBe(1)
+  const { checkpoint, origin, size } = await head()
+  expect(openCheckpoint(checkpoint, origin, [verifierOf(vkey)]).size).toBe(size)
+  const { body = '' } = (await bodies()).at(-1) ?? {}
+  expect(JSON.parse(body)).toMatchObject({
+    operation: 'Store',
+    step: 'log_key_exchanged',
+    output_hash: createHash('sha256').update(rotation).digest('hex'),
+  })
+  expect(body).not.toContain(vkey.slice(vkey.lastIndexOf('+') + 1))
 })
 
 test('no role of a service can take back a leaf or a checkpoint', async () => {
