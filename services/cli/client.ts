@@ -37,6 +37,8 @@ const TEXT = { accept: 'text/plain' }
 /** A long log takes a while, and moves all the time. */
 const BUNDLE_TIMEOUT_MS = 12 * 60 * 60_000
 
+/** At its end: a proxy may have put its own address before it. */
+const ERASURE = /\/v1\/erasures\/([0-9a-f-]{36})$/
 const Erasing = z.looseObject({ document_id: z.uuid(), status: DocumentStatus })
 const KeyList = z.strictObject({ keys: z.array(ApiKeyView) })
 export type KeyList = z.infer<typeof KeyList>
@@ -168,7 +170,11 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
       const response = await http.send({ method: 'DELETE', path: `/v1/schemas/${name}`, repeatable: true })
       await response.body?.cancel()
     },
-    erase: (id: string) => http.json({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing),
+    /** The request that erases it; null where the server names none. */
+    erase: async (id: string): Promise<string | null> => {
+      const { location } = await http.located({ method: 'DELETE', path: `/v1/documents/${id}`, repeatable: true }, Erasing)
+      return location?.match(ERASURE)?.[1] ?? null
+    },
     search: (query: string, limit: number) =>
       http.json({ method: 'POST', path: '/v1/search', body: { query, limit }, repeatable: true }, SearchResponse),
     answer: (question: string, documentIds: readonly string[]): Promise<Answer> =>

@@ -35,6 +35,8 @@ export interface Http {
   stream(request: HttpRequest, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array>
   /** The parsed body of a successful response. */
   json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.infer<Schema>>
+  /** The same, and its Location. */
+  located<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<{ body: z.infer<Schema>; location: string | null }>
   /** The body of a successful response as it is. */
   text(request: HttpRequest): Promise<string>
 }
@@ -43,7 +45,7 @@ export interface Http {
 const Problem = z.looseObject({ code: z.string().max(64).optional(), title: z.string().optional(), detail: z.string().optional() })
 
 export function createHttp(connection: Connection, interrupted: AbortSignal): Http {
-  return { send, stream, json, text }
+  return { send, stream, json, located, text }
 
   async function send(request: HttpRequest): Promise<Response> {
     const signal = AbortSignal.any([
@@ -76,14 +78,22 @@ export function createHttp(connection: Connection, interrupted: AbortSignal): Ht
   }
 
   async function json<Schema extends z.ZodType>(request: HttpRequest, schema: Schema): Promise<z.infer<Schema>> {
-    const parsed = schema.safeParse(parseJson(await text(request)))
-    if (parsed.success) return parsed.data
+    return (await located(request, schema)).body
+  }
+
+  async function located<Schema extends z.ZodType>(request: HttpRequest, schema: Schema) {
+    const response = await send(request)
+    const parsed = schema.safeParse(parseJson(await textOf(response, request)))
+    if (parsed.success) return { body: parsed.data, location: response.headers.get('location') }
     const where = parsed.error.issues[0]?.path.join('.') || 'the body'
     throw unexpectedAnswer(`${request.method} ${request.path} answered something else than expected (${where})`)
   }
 
   async function text(request: HttpRequest): Promise<string> {
-    const response = await send(request)
+    return textOf(await send(request), request)
+  }
+
+  async function textOf(response: Response, request: HttpRequest): Promise<string> {
     try {
       return await readText(response, ANSWER_BYTES_MAX)
     } catch (error) {

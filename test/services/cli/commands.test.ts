@@ -1,18 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { API_KEY, startFakeServer } from './fake-server.ts'
+import { API_KEY, type FakeServerOptions, startFakeServer } from './fake-server.ts'
 import { runCli, withFiles } from './run-cli.ts'
 
-async function fake() {
-  const server = await startFakeServer()
+async function fake(options: FakeServerOptions = {}) {
+  const server = await startFakeServer(options)
   onTestFinished(() => server.close())
   return server
 }
 
 /** A server that holds three letters, and their ids. */
-async function filled() {
-  const server = await fake()
+async function filled(options: FakeServerOptions = {}) {
+  const server = await fake(options)
   for (const name of ['one', 'two', 'three']) {
     const upload = await fetch(`${server.url}/v1/documents?file_name=${name}.txt`, {
       method: 'POST',
@@ -69,6 +69,23 @@ describe('commands over a running server', () => {
     expect(JSON.parse(shown.stdout).error.code).toBe('DOCUMENT_ERASED')
     expect(shown.code).toBe(66)
     expect((await runCli(['record', ids[1]], { url })).stdout).toMatch(/Collect +upload +completed +document_processing +builtin/)
+  })
+
+  test('erase follows the request until it is done, with a pause that grows, and never asks for the whole record, which may be larger than any answer', async () => {
+    const { url, ids, requests } = await filled({ erasingLooks: 4 })
+    expect((await runCli(['erase', ids[0]], { url })).stdout).toContain('erased from sqlite')
+    const looks = requests.filter(({ path }) => path.startsWith('/v1/erasures/'))
+    expect(looks).toHaveLength(5)
+    const pausesMs = looks.slice(1).map(({ atMs }, at) => atMs - (looks[at]?.atMs ?? 0))
+    for (const [at, leastMs] of [100, 150, 225, 337].entries()) expect(pausesMs[at]).toBeGreaterThanOrEqual(leastMs - 5)
+    const paths = requests.map(({ path }) => path)
+    expect(paths.filter((path) => path.endsWith('/record'))).toEqual([])
+  })
+
+  test('erase of a document whose request a restored backup does not know waits for none', async () => {
+    const { url, ids } = await filled({ forgetful: true })
+    const { code, stdout } = await runCli(['erase', ids[0]], { url })
+    expect([code, stdout]).toEqual([0, expect.stringContaining('erased; its record stays')])
   })
 
   test('cost prints euros by model and purpose, and says what nobody has priced', async () => {

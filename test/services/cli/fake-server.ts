@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { CostReport } from '../../../shared/contracts/cost.ts'
 import { DocumentView, type StageView } from '../../../shared/contracts/document.ts'
+import type { ErasureView } from '../../../shared/contracts/erasure.ts'
 import { ERRORS, type ErrorCode } from '../../../shared/contracts/errors.ts'
 import { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
 import { Answer } from '../../../shared/contracts/retrieval.ts'
@@ -21,6 +22,10 @@ export interface FakeServerOptions {
   type?: string
   /** Answers a question even where no document holds one. */
   inventive?: boolean
+  /** How often an erasure is looked at before it is done. */
+  erasingLooks?: number
+  /** An erasure is by no request, as after a backup was restored. */
+  forgetful?: boolean
 }
 
 interface Stored {
@@ -72,7 +77,8 @@ const COSTS: CostReport = {
 /** The HTTP API in memory, in the shapes of shared/contracts: a file named `broken…` fails in the pipeline, `foreign…` is rejected. */
 export async function startFakeServer(options: FakeServerOptions = {}) {
   const documents = new Map<string, Stored>()
-  const requests: Array<{ method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers'] }> = []
+  const requests: Array<{ method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; atMs: number }> = []
+  const erasures = new Map<string, { documentId: string; looks: number }>()
   const keys = new Map<string, { key_id: string; name: string; scopes: string[]; created_at: string; revoked_at: string | null }>()
   let busy = options.busyUploads ?? 0
   const server = createServer((request, response) => {
@@ -92,10 +98,12 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<ServerResponse> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
     const method = request.method ?? 'GET'
-    requests.push({ method, path: pathname, query: searchParams, headers: request.headers })
+    requests.push({ method, path: pathname, query: searchParams, headers: request.headers, atMs: performance.now() })
     if (request.headers.authorization !== `Bearer ${API_KEY}`) return problem(response, 'UNAUTHENTICATED')
     const [, , resource, id, part] = pathname.split('/')
     if (resource === 'costs') return send(response, 200, COSTS)
+    if (resource === 'erasures') return erasureRequest(id, response)
+    if (resource === 'records') return records(searchParams, response)
     if (method === 'POST' && pathname === '/v1/documents') return upload(request, response, searchParams)
     if (method === 'POST') return post(pathname, JSON.parse((await bodyOf(request)) || '{}'), response)
     if (resource === 'keys') return keyRequest(method, id, response)
@@ -106,6 +114,9 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     if (found.erased) return problem(response, 'DOCUMENT_ERASED', { document_status: 'erased' })
     if (method === 'DELETE') {
       found.erased = true
+      const erasureId = randomUUID()
+      if (options.forgetful !== true) response.setHeader('location', `/v1/erasures/${erasureId}`)
+      erasures.set(erasureId, { documentId: id, looks: 0 })
       return send(response, 202, { document_id: id, status: 'erased' })
     }
     if (part === 'progress') return progress(found, response)
@@ -158,6 +169,34 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const key = { key_id: randomUUID(), name: body.name, scopes: body.scopes, created_at: new Date().toISOString(), revoked_at: null }
     keys.set(key.key_id, key)
     return send(response, 201, { key_id: key.key_id, name: key.name, scopes: key.scopes, api_key: 'gk_new' })
+  }
+
+  function erasureRequest(id: string | undefined, response: ServerResponse): ServerResponse {
+    const asked = erasures.get(id ?? '')
+    if (!asked) return problem(response, 'ERASURE_NOT_FOUND')
+    const done = ++asked.looks > (options.erasingLooks ?? 0)
+    const now = new Date().toISOString()
+    const view: ErasureView = {
+      erasure_id: id ?? '',
+      ground: null,
+      scope: { document_ids: [asked.documentId] },
+      retention_rule: null,
+      received_at: now,
+      due_at: now,
+      extended_at: null,
+      state: done ? 'done' : 'erasing',
+      completed_at: done ? now : null,
+      counts: { documents: 1, erasing: done ? 0 : 1, erased: done ? 1 : 0, refused: 0 },
+      refusals: [],
+    }
+    return send(response, 200, view)
+  }
+
+  /** Of one document, newest first. */
+  function records(query: URLSearchParams, response: ServerResponse): ServerResponse {
+    const found = documents.get(query.get('document') ?? '')
+    const events = found ? recordOf(found).events.filter(({ operation }) => operation === query.get('operation')) : []
+    return send(response, 200, { events: events.reverse(), next_cursor: null })
   }
 
   function keyRequest(method: string, id: string | undefined, response: ServerResponse): ServerResponse {
