@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ErasureList, HoldList } from '../../shared/contracts/erasure.ts'
 import type { CertificateAnswer } from '../../shared/contracts/erasure-certificate.ts'
+import type { RecordsPage } from '../../shared/contracts/records.ts'
 import type { RetentionPlan } from '../../shared/contracts/retention.ts'
 import { readConfig } from '../../shared/runtime/config.ts'
 import { runCli } from '../services/cli/run-cli.ts'
@@ -114,12 +115,22 @@ describe('the command line', () => {
     const json = await greffierCli('retention', 'plan', '--at', at, '--json')
     expect(JSON.parse(json.stdout)).toMatchObject({ next_cursor: null, at })
     expect((await greffierCli('retention', 'confirm-clock')).code).toBe(0)
+    const steps = async (operation: string) =>
+      (await greffier.json<RecordsPage>(`/v1/records?operation=${operation}&limit=1000`)).events.map(({ step }) => step)
+    expect(await steps('Store')).toContain('clock_confirmed')
+    expect(await steps('Erase')).not.toContain('clock_confirmed')
     const disputed = await greffier.fetch('/v1/retention/confirm-clock', {
       method: 'POST',
       body: JSON.stringify({ now: new Date(Date.now() - 3_600_000).toISOString() }),
       headers: { 'content-type': 'application/json' },
     })
     expect([disputed.status, await disputed.json()]).toMatchObject([409, { code: 'CLOCK_DISPUTED', ahead_seconds: 3_600 }])
+  })
+
+  test('erases a document by its id, and says from which stores', async () => {
+    const id = await document('undecided')
+    expect((await greffierCli('erase', id)).stdout).toMatch(/erased from .*sqlite.*postgres/)
+    expect((await greffierCli('erase', id)).code).toBe(0)
   })
 
   test('holds, lists and lifts; restricts and lifts', async () => {

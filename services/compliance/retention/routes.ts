@@ -90,7 +90,7 @@ export function addRetentionRoutes(server: HttpServer, services: RetentionRouteS
         })
       await withTenant(database, tenantId, async (tx) => {
         await writeConfirmation(tx, tenantId, confirmClock(state, wallMs))
-        await appendEvent(tx, tenantId, { operation: 'Erase', step: 'clock_confirmed', phase: 'completed', result: 'ok' })
+        await appendEvent(tx, tenantId, { operation: 'Store', step: 'clock_confirmed', phase: 'completed', result: 'ok' })
       })
       return { confirmed_at: new Date(wallMs).toISOString() }
     },
