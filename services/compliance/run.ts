@@ -1,10 +1,10 @@
 import type { Config } from '../../shared/runtime/config.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { type Passes, startPasses } from '../../shared/runtime/passes.ts'
 import type { Platform } from '../../shared/runtime/platform.ts'
 import { startCheckpointPush } from './ledger/checkpoint-push.ts'
 import { openCheckpointTargets } from './ledger/checkpoint-targets.ts'
 import { createSequencer, type SequencerServices } from './ledger/sequencer.ts'
-import { type Passes, startPasses } from './passes.ts'
 import { createSweep } from './retention/sweep.ts'
 import { createCertificates } from './rights/certificates.ts'
 

@@ -1,44 +1,27 @@
 import { type Database, withSystem, withTenant } from '../database/connection.ts'
 import { listRefused, type RefusedDocument, redriveRefused } from '../database/redrive.ts'
-import { errorFields, type Log } from '../runtime/log.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Passes, startPasses } from '../runtime/passes.ts'
 
 const BATCH_DOCUMENTS = 100
 /** A worker that still runs under the old rules may refuse once more what was made due again, and at midnight a fact may turn. */
 const EVERY_MS = 60_000
 
-export interface Redrive {
-  close(): Promise<void>
-}
-
 /**
  * Documents that other rules refused are made due again: at once, when a process starts under new rules, and from time to time for what an older
  * process refuses while both run, and for what a fact refused that has turned since. Under the same rules nothing is refused twice by this.
  */
-export function startRedrive(options: { database: Database; refusedUnder: () => string; log: Log; everyMs?: number }): Redrive {
+export function startRedrive(options: { database: Database; refusedUnder: () => string; log: Log; everyMs?: number }): Passes {
   const { database, refusedUnder, log, everyMs = EVERY_MS } = options
-  const stopping = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const pass = async () => {
-    try {
-      const { length: count } = await redriveOnce(database, refusedUnder(), stopping.signal)
+  return startPasses({
+    work: async (closing) => {
+      const { length: count } = await redriveOnce(database, refusedUnder(), closing)
       if (count > 0) log.info({ count }, 'documents that other rules had refused go on')
-    } catch (error) {
-      log.warn(errorFields(error), 'refused documents could not be looked through; the next pass repeats it')
-    }
-    if (!stopping.signal.aborted) timer = setTimeout(() => void start(), everyMs)
-  }
-  const start = () => {
-    running = pass()
-    return running
-  }
-  let running = pass()
-  return {
-    close: async () => {
-      stopping.abort()
-      clearTimeout(timer)
-      await running
     },
-  }
+    everyMs,
+    log,
+    failure: 'refused documents could not be looked through; the next pass repeats it',
+  })
 }
 
 /**

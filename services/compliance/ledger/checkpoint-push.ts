@@ -3,6 +3,7 @@ import { type Database, withSystem } from '../../../shared/database/connection.t
 import { type Checkpoint, pushNewest, readPushState } from '../../../shared/database/ledger-pushes.ts'
 import { errorFields, type Log, type LogFields } from '../../../shared/runtime/log.ts'
 import type { Metrics } from '../../../shared/runtime/metrics.ts'
+import { type Passes, startPasses } from '../../../shared/runtime/passes.ts'
 import type { CheckpointTarget } from './checkpoint-targets.ts'
 
 /** A place that fails so often in a row is taken to be away, for all logs, until the next round. */
@@ -10,10 +11,6 @@ const FAILURES_IN_ROW_MAX = 3
 /** Of one checkpoint at one place; below the 20 s that a transaction may idle. */
 const KEEP_MS_MAX = 15_000
 const MS_PER_SECOND = 1_000
-
-export interface CheckpointPush {
-  close(): Promise<void>
-}
 
 export interface PushOptions {
   database: Database
@@ -23,27 +20,14 @@ export interface PushOptions {
 }
 
 /** Hands new checkpoints to every place, round by round. Any number of processes may run it: one at a time pushes, and the others leave the rest to it. */
-export function startCheckpointPush(options: PushOptions & { everyMs: number }): CheckpointPush {
-  const closing = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> = Promise.resolve()
-  const round = async () => {
-    await pushOnce(options, closing.signal)
-    if (!closing.signal.aborted) plan(options.everyMs)
-  }
-  const plan = (afterMs: number) => {
-    timer = setTimeout(() => {
-      running = round()
-    }, afterMs)
-  }
-  if (options.targets.length > 0) plan(0)
-  return {
-    close: async () => {
-      closing.abort()
-      clearTimeout(timer)
-      await running
-    },
-  }
+export function startCheckpointPush(options: PushOptions & { everyMs: number }): Passes {
+  if (options.targets.length === 0) return { close: async () => undefined }
+  return startPasses({
+    work: (closing) => pushOnce(options, closing),
+    everyMs: options.everyMs,
+    log: options.log,
+    failure: 'checkpoints could not be pushed; the next round repeats it',
+  })
 }
 
 /** One round over all places; what fails at one keeps no other from its turn, and is repeated in the next round. */

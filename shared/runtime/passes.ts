@@ -1,7 +1,7 @@
-import { errorFields, type Log } from '../../shared/runtime/log.ts'
+import { errorFields, type Log } from './log.ts'
 
 export interface Passes {
-  /** Resolves when the pass that is under way has ended. */
+  /** Aborts the signal of the pass that is under way, and resolves when it has ended. */
   close(): Promise<void>
 }
 
@@ -15,22 +15,22 @@ export function startPasses({
   log,
   failure,
 }: {
-  work: () => Promise<unknown>
+  work: (closing: AbortSignal) => Promise<unknown>
   everyMs: number
   log: Log
   failure: string
 }): Passes {
-  let closed = false
+  const closing = new AbortController()
   let timer: NodeJS.Timeout
   let running: Promise<void> = Promise.resolve()
   const pass = async () => {
     let more: unknown
     try {
-      more = await work()
+      more = await work(closing.signal)
     } catch (error) {
       log.warn(errorFields(error), failure)
     }
-    if (!closed) plan(more === 'again' ? 0 : everyMs)
+    if (!closing.signal.aborted) plan(more === 'again' ? 0 : everyMs)
   }
   const plan = (afterMs: number) => {
     timer = setTimeout(() => {
@@ -40,7 +40,7 @@ export function startPasses({
   plan(0)
   return {
     close: async () => {
-      closed = true
+      closing.abort()
       clearTimeout(timer)
       await running
     },
