@@ -178,6 +178,7 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
     const now = new Date().toISOString()
     const view: ErasureView = {
       erasure_id: id ?? '',
+      key_id: null,
       ground: null,
       scope: { document_ids: [asked.documentId] },
       retention_rule: null,

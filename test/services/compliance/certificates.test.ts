@@ -44,7 +44,7 @@ const setWrappedKey = 'UPDATE greffier.tenants SET wrapped_key = $2 WHERE id = $
 
 /** For no document: done when it is made. Returns the last one's id. */
 function request(tenantId: string, times = 1): Promise<string> {
-  const draft = { ground: '17-1-a' as const, scope: { subject_ids: [], identified_by: ['email' as const] }, documentIds: [] }
+  const draft = { keyId: null, ground: '17-1-a' as const, scope: { subject_ids: [], identified_by: ['email' as const] }, documentIds: [] }
   return withTenant(bench.database, tenantId, async (tx) => {
     for (let made = 1; made < times; made++) await requestErasure(tx, tenantId, draft)
     return requestErasure(tx, tenantId, draft)
