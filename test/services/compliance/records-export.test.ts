@@ -1,6 +1,7 @@
 import type { KyselyPlugin } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { exportRecords } from '../../../services/compliance/records/export.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
 import type { ExportFormat } from '../../../shared/contracts/records.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
 import { readOldestRecords } from '../../../shared/database/records.ts'
@@ -54,7 +55,7 @@ async function begin({ events, format, annex = 'false' }: Asked) {
     log: recordingLog().log,
   }
   const justification = annex === 'true' ? 'Case 4711: the authority asks.' : null
-  const { body } = await exportRecords(services, tenants.get(events) ?? '', { format, annex }, justification)
+  const { body } = await exportRecords(services, { tenantId: tenants.get(events) ?? '', keyId: newId() }, { format, annex }, justification)
   return { body, read: counted.read }
 }
 
