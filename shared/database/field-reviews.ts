@@ -6,6 +6,7 @@ import { type Field, type FieldReview, ReadField, type ReviewOutcome } from '../
 import type { Correction, FieldHistoryEntry } from '../contracts/rectification.ts'
 import type { Tx } from './connection.ts'
 import { type RevisionKey, readFields } from './content.ts'
+import { ofDocuments } from './events.ts'
 import type { Tables } from './schema.ts'
 
 /** Of one document, over all its fields and revisions. */
@@ -108,7 +109,7 @@ export async function readCorrections(tx: Tx, key: RevisionKey, keys: DocumentKe
 /** The event of the stage that read a revision's fields. */
 export async function eventOfReading(tx: Tx, documentId: string, revision: number): Promise<string | null> {
   const { rows } = await sql<{ id: string }>`
-    SELECT id FROM events WHERE document_ids @> ARRAY[${documentId}::uuid] AND phase = 'completed' AND body LIKE '%"step":"enrich"%'
+    SELECT id FROM events WHERE ${ofDocuments([documentId])} AND phase = 'completed' AND body LIKE '%"step":"enrich"%'
       AND body::jsonb->>'operation' = 'Infer' AND body::jsonb->>'result' = 'ok' AND (body::jsonb->>'revision')::int = ${revision}
       AND body::jsonb->>'model' IS NULL
     ORDER BY seq DESC LIMIT 1`.execute(tx)

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { AppError } from '../contracts/errors.ts'
 import type { LeafRange } from '../ledger/merkle.ts'
 import type { Tx } from './connection.ts'
+import { ofDocuments } from './events.ts'
 import { type LogHead, readHead } from './ledger.ts'
 import { lockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
@@ -119,7 +120,7 @@ export async function readDocumentLeaves(
 ): Promise<DocumentLeaf[]> {
   const { rows } = await sql<{ seq: string; id: string; body: string; leaf_index: string | null }>`
     SELECT e.seq, e.id, e.body, l.leaf_index FROM events e LEFT JOIN ledger_leaves l ON l.event_seq = e.seq AND l.leaf_index < ${size}
-    WHERE e.document_ids @> ARRAY[${documentId}::uuid] AND e.seq > ${after} ORDER BY e.seq LIMIT ${limit}`.execute(tx)
+    WHERE ${ofDocuments([documentId])} AND e.seq > ${after} ORDER BY e.seq LIMIT ${limit}`.execute(tx)
   return rows.map((row) => ({
     seq: row.seq,
     eventId: row.id,
