@@ -37,8 +37,8 @@ async function readTokens(tx: Tx): Promise<Experience['tokens']> {
     WITH calls AS (
       SELECT event FROM events, LATERAL (SELECT body::jsonb AS event) parsed
       WHERE phase = 'completed' AND closes IS NOT NULL AND event->>'result' = 'ok' AND event->>'doc_ref' IS NOT NULL
-        AND (event->'model'->>'language_model')::boolean
-      ORDER BY seq DESC LIMIT ${CALLS_MAX}
+        AND outcome = 'completed' AND (event->'model'->>'language_model')::boolean
+      ORDER BY occurred_at DESC, seq DESC LIMIT ${CALLS_MAX}
     ), used AS (
       SELECT (event->>'doc_ref')::uuid AS id, (event->>'revision')::int AS revision, event->'model'->>'task' AS task,
         sum((event->'model'->>'tokens_in')::bigint)::float8 AS tokens_in, sum((event->'model'->>'tokens_out')::bigint)::float8 AS tokens_out

@@ -75,7 +75,7 @@ export async function readSentCalls(tx: Tx, ids: readonly string[], { processors
     SELECT e.seq, e.document_ids, e.body, c.body AS closing, c.phase AS closed
     FROM events e LEFT JOIN events c ON c.closes = e.id
     WHERE e.phase = 'intent' AND ${shown} AND e.seq > ${after}::bigint AND c.phase IS DISTINCT FROM 'refused'
-      AND (e.body::jsonb->>'time')::timestamptz <= ${to}::timestamptz AND e.body::jsonb->'recipient'->>'processor' = ANY(${processors}::text[])
+      AND e.occurred_at <= ${to}::timestamptz AND e.processor = ANY(${processors}::text[])
     ORDER BY e.seq LIMIT ${PAGE_EVENTS}`.execute(tx)
   return rows.map(({ seq, document_ids, body, closing, closed }) => {
     const intent = Sent.parse(JSON.parse(body))
@@ -93,8 +93,7 @@ export async function readSentCalls(tx: Tx, ids: readonly string[], { processors
 
 /** Whether the tenant's record has a call to this processor: one that was left may not stand in the register any more. */
 export async function wasCalled(tx: Tx, processor: string): Promise<boolean> {
-  const { rows } = await sql`
-    SELECT 1 FROM events WHERE phase = 'intent' AND body::jsonb->'recipient'->>'processor' = ${processor} LIMIT 1`.execute(tx)
+  const { rows } = await sql`SELECT 1 FROM events WHERE phase = 'intent' AND processor = ${processor} LIMIT 1`.execute(tx)
   return rows.length > 0
 }
 

@@ -5,6 +5,9 @@ import { APP_ROLE, SCHEMA } from '../roles.ts'
  * the text and so costs what the columns are there to save. One index holds all of it, so that whatever is combined, a filter reads the index alone, and the
  * texts only of what it found.
  *
+ * Calls of models are asked for over the whole record, and are the fewer events of it: those that were answered (what they cost and used) by their time, those
+ * that were sent by the processor, and in their order those that showed no document. Each has an index of its own.
+ *
  * An array's operators are not leak-proof: under row-level security they never reach the index of `document_ids`, and the whole table is read. Hence the
  * function, which is past it and names the tenant itself.
  */
@@ -28,6 +31,9 @@ export const RECORDS = `
   DROP TRIGGER events_described ON events;
   CREATE TRIGGER events_described BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.occurred_at IS NULL) EXECUTE FUNCTION describe_event();
   CREATE INDEX events_in_time ON events (tenant_id, occurred_at, seq) INCLUDE (operation, outcome, purpose, legal_basis, processor);
+  CREATE INDEX events_answered ON events (tenant_id, occurred_at, seq) WHERE phase = 'completed' AND closes IS NOT NULL;
+  CREATE INDEX events_sent ON events (tenant_id, processor) WHERE phase = 'intent';
+  CREATE INDEX events_sent_alone ON events (tenant_id, seq) WHERE phase = 'intent' AND cardinality(document_ids) = 0;
 
   CREATE FUNCTION events_of_documents(ids uuid[]) RETURNS SETOF bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ${SCHEMA}, pg_temp

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { reportExposure } from '../../../services/compliance/exposure/report.ts'
 import { ExposureQuestion } from '../../../shared/contracts/exposure.ts'
-import { readLinkedSubjects } from '../../../shared/database/exposure.ts'
+import { readLinkedSubjects, readSentCalls, wasCalled } from '../../../shared/database/exposure.ts'
 import type { Rules } from '../../../shared/policy/explain.ts'
 import { askedFor } from '../../../shared/policy/exposure.ts'
 import { draftNotification } from '../../../shared/policy/exposure-draft.ts'
 import { ProcessorRegister } from '../../../shared/policy/register.ts'
+import { plansOf } from '../../support/plans.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const CLAIM = { source: 'a test', read_on: '2026-01-01', confidence: 'verified' }
@@ -194,3 +195,22 @@ test('a draft names the hours that are left, asks for reasons where there are no
 function fail(): never {
   throw new Error('no sums')
 }
+
+test('whoever was never called, and calls that showed no document, are found by an index of their own', async () => {
+  const id = await document()
+  await call({ documents: [id] })
+  await call({ documents: [] })
+  // As many as make an index worth while, and none of them a call.
+  await bench.query(
+    `INSERT INTO greffier.events (id, tenant_id, document_ids, phase, body) SELECT gen_random_uuid(), $1, ARRAY[$2::uuid], 'completed', '{}' FROM generate_series(1, 2000)`,
+    [bench.tenantId, id],
+  )
+  await bench.query('VACUUM ANALYZE greffier.events')
+  const of = { processors: ['known', 'silent'], to: '2026-12-01T00:00:00.000Z' }
+  const [misspelt] = await plansOf(bench, (tx) => wasCalled(tx, 'mistrall'))
+  const [alone] = await plansOf(bench, (tx) => readSentCalls(tx, [], of, '0'))
+  const [shown] = await plansOf(bench, (tx) => readSentCalls(tx, [id], of, '0'))
+  expect(misspelt).toMatch(/events_sent on events.*\n *Index Cond: .*processor = 'mistrall'/)
+  expect(alone).toMatch(/events_sent_alone on events e.*\n *Index Cond: .*seq > /)
+  for (const plan of [misspelt, alone, shown]) expect(plan).not.toContain('body')
+})

@@ -5,6 +5,7 @@ import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { readCosts } from '../../../shared/database/costs.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
+import { plansOf } from '../../support/plans.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
@@ -55,6 +56,31 @@ test('nothing of another tenant is counted', async () => {
   const other = await bench.tenants.create('other')
   const filter = { tenantId: other, from: null, to: null, documentId: first, by: null }
   expect(await withTenant(bench.database, other, (tx) => readCosts(tx, filter))).toMatchObject({ micro_eur: 0, calls: 0, lines: [] })
+})
+
+test('of a period, its answered calls are found by their index, and no other event’s text is read', async () => {
+  await bench.query('VACUUM ANALYZE greffier.events')
+  const filter = {
+    tenantId: bench.tenantId,
+    from: '2026-03-01T00:00:00.000Z',
+    to: '2027-03-01T00:00:00.000Z',
+    documentId: null,
+    by: 'day',
+  } as const
+  const plans = await plansOf(bench, (tx) => readCosts(tx, filter))
+  expect(plans).toHaveLength(2)
+  for (const plan of plans) expect(plan).toMatch(/events_answered.*\n *Index Cond: .*occurred_at >= .*occurred_at < /)
+})
+
+test('a call belongs to the period in which it ended: the first moment to it, the last no more', async () => {
+  const [{ time = '' } = {}] = await bench.query<{ time: string }>(
+    `SELECT body::jsonb->>'time' AS time FROM greffier.events WHERE closes IS NOT NULL ORDER BY seq LIMIT 1`,
+  )
+  const next = new Date(Date.parse(time) + 1).toISOString()
+  const all = 1_177
+  expect((await read({ from: time })).micro_eur).toBe(all)
+  expect((await read({ from: next })).micro_eur + (await read({ from: time, to: next })).micro_eur).toBe(all)
+  expect((await read({ to: time })).micro_eur).toBe(0)
 })
 
 function sum(of: readonly { micro_eur: number }[]): number {

@@ -4,6 +4,7 @@ import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import { readExperience } from '../../../shared/database/experience.ts'
+import { plansOf } from '../../support/plans.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
@@ -48,6 +49,12 @@ test('what models used is quartiles by type and task, for a page', async () => {
 test('nothing of another tenant is known', async () => {
   const other = await bench.tenants.create('other')
   expect(await withTenant(bench.database, other, readExperience)).toEqual({ sizes: [], tokens: [] })
+})
+
+test('the newest calls are found by the index of those that were answered', async () => {
+  await bench.query('VACUUM ANALYZE greffier.events')
+  const plans = await plansOf(bench, readExperience)
+  expect(plans.join('\n')).toContain('events_answered')
 })
 
 async function document(times: number): Promise<string> {
