@@ -153,6 +153,11 @@ export const AnnexView = z
   .nullable()
 export type AnnexView = z.infer<typeof AnnexView>
 
-/** `annex` only where it was asked for, with a justification. */
-export const DocumentRecord = z.strictObject({ document_id: z.uuid(), events: z.array(ProcessingEvent), annex: AnnexView.optional() })
+/** `complete`: false where older events were left out. `annex` only where it was asked for, with a justification. */
+export const DocumentRecord = z.strictObject({
+  document_id: z.uuid(),
+  events: z.array(ProcessingEvent),
+  complete: z.boolean(),
+  annex: AnnexView.optional(),
+})
 export type DocumentRecord = z.infer<typeof DocumentRecord>

@@ -11,7 +11,9 @@ import { EVENT_BYTES_MAX } from '../ledger/canonical.ts'
 import { classesOf } from '../policy/evaluate.ts'
 import type { Tx } from './connection.ts'
 
-const RECORD_EVENTS_MAX = 10_000
+export const RECORD_EVENTS_MAX = 10_000
+/** Of one turn. */
+const PAGE_EVENTS = 2_000
 /** Newest first; an attempt is refused once for each provider and task. */
 const REFUSALS_MAX = 500
 const EMPTY = {
@@ -125,16 +127,34 @@ export function ofDocuments(ids: readonly string[]): RawBuilder<boolean> {
   return sql<boolean>`seq = ANY(ARRAY(SELECT events_of_documents(${ids}::uuid[])))`
 }
 
-/** The events of one document in the order in which they were recorded, searches and answers that used it included; of very many the newest. */
-export async function readRecord(tx: Tx, documentId: string): Promise<ProcessingEvent[]> {
+/** The events of one document in the order in which they were recorded, searches and answers that used it included; of more than `limit` the newest. */
+export async function readRecord(tx: Tx, documentId: string, limit = RECORD_EVENTS_MAX): Promise<ProcessingEvent[]> {
   const rows = await tx
     .selectFrom('events')
     .select('body')
     .where(ofDocuments([documentId]))
     .orderBy('seq', 'desc')
-    .limit(RECORD_EVENTS_MAX)
+    .limit(limit)
     .execute()
   return rows.reverse().map((row) => ProcessingEvent.parse(JSON.parse(row.body)))
+}
+
+/**
+ * What was done with one document and who was sent something of it, from its upload on, however much that is: the events about it alone, and every call that
+ * showed it among others. Left out are questions that showed it to no recipient. Without `hits`: which documents stood beside it is nothing of its own, and is
+ * most of what a call of many holds in memory.
+ */
+export async function readOwnRecord(tx: Tx, documentId: string): Promise<ProcessingEvent[]> {
+  const events: ProcessingEvent[] = []
+  for (let after = '0'; ; ) {
+    const { rows } = await sql<{ seq: string; body: string }>`
+      SELECT seq, body FROM events WHERE ${ofDocuments([documentId])} AND seq > ${after}::bigint
+        AND (processor IS NOT NULL OR body::jsonb->>'doc_ref' = ${documentId})
+      ORDER BY seq LIMIT ${PAGE_EVENTS}`.execute(tx)
+    for (const { body } of rows) events.push({ ...ProcessingEvent.parse(JSON.parse(body)), hits: [] })
+    if (rows.length < PAGE_EVENTS) return events
+    after = rows.at(-1)?.seq ?? after
+  }
 }
 
 /**

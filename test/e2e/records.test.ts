@@ -7,6 +7,7 @@ import { PDFParse } from 'pdf-parse'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DocumentRecord, ProcessingEvent } from '../../shared/contracts/record.ts'
 import type { RecordAccess, RecordsPage } from '../../shared/contracts/records.ts'
+import { RECORD_EVENTS_MAX } from '../../shared/database/events.ts'
 import { startCli } from '../services/cli/run-cli.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
@@ -75,6 +76,30 @@ describe('the view', () => {
       next_cursor: null,
     })
   })
+
+  test('of one document, a record that is longer than an answer says so, and the pages have all of it', async () => {
+    const { tenantId, apiKey } = await greffier.addTenant()
+    const id = crypto.randomUUID()
+    await greffier.rows(
+      `INSERT INTO documents (id, tenant_id, status, media_type, bytes, sensitivity, data_classes, purpose)
+       SELECT $1, $2, status, media_type, bytes, sensitivity, data_classes, purpose FROM documents WHERE id = $3`,
+      [id, tenantId, heron],
+    )
+    const [upload] = await greffier.record(heron)
+    const add = (events: number) =>
+      greffier.rows(
+        `INSERT INTO events (id, tenant_id, document_ids, phase, body)
+         SELECT gen_random_uuid(), $1, ARRAY[$2::uuid], phase, body FROM events, generate_series(1, $3) WHERE id = $4`,
+        [tenantId, id, events, upload?.event_id],
+      )
+    const look = async () => (await (await ask(`/v1/documents/${id}/record`, bearer(apiKey))).json()) as DocumentRecord
+    await add(RECORD_EVENTS_MAX)
+    expect(await look()).toMatchObject({ complete: true, events: { length: RECORD_EVENTS_MAX } })
+    await add(1)
+    expect(await look()).toMatchObject({ complete: false, events: { length: RECORD_EVENTS_MAX } })
+    const exported = await (await ask(`/v1/records/export?format=jsonl&document=${id}`, bearer(apiKey))).text()
+    expect(exported.trimEnd().split('\n')).toHaveLength(RECORD_EVENTS_MAX + 1)
+  }, 60_000)
 
   test.each([
     ['a filter that does not exist', 'colour=blue'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SubjectMatches } from '../../shared/contracts/subjects.ts'
+import { RECORD_EVENTS_MAX } from '../../shared/database/events.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 
 let greffier: Greffier
@@ -164,6 +165,22 @@ test('what it says of purpose, basis and retention is the document’s own, whoe
   await greffier.fetch(`/v1/documents/${id}/hold`, { method: 'DELETE' })
   await greffier.erase(id)
 })
+
+test('however often a document was found since, its package names everyone who was sent something of it', async () => {
+  const id = await upload(LETTER)
+  await greffier.rows(
+    `INSERT INTO events (id, tenant_id, document_ids, phase, body)
+     SELECT gen_random_uuid(), tenant_id, document_ids, phase, (body::jsonb || jsonb_build_object('operation', 'Retrieve', 'step', 'search',
+       'doc_ref', null, 'hits', jsonb_build_array(jsonb_build_object('doc_ref', $1::text, 'revision', 1, 'page', 1))))::text
+     FROM events, generate_series(1, $2) WHERE document_ids @> ARRAY[$1::uuid] AND body LIKE '%"step":"upload"%'`,
+    [id, RECORD_EVENTS_MAX],
+  )
+  const { request_id } = await ask({ email: 'anna.krueger@example.org' })
+  const [document] = JSON.parse((await packageOf(request_id)).toString('utf8')).documents
+  expect(document.recipients).toContainEqual(expect.objectContaining({ processor: 'builtin', calls: expect.any(Number) }))
+  expect(document.logic).toContainEqual(expect.objectContaining({ task: 'extract' }))
+  await greffier.erase(id)
+}, 60_000)
 
 test('the package as CSV holds the same values, and no cell that a spreadsheet would compute', async () => {
   const id = await upload('Kontakt: anna.krueger@example.org', { metadata: JSON.stringify({ subject_id: '=1+2' }) })

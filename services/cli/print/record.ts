@@ -10,6 +10,10 @@ export function printRecord(output: Output, record: DocumentRecord): void {
   const [title, ...lines] = alignRows([head, ...record.events.map(row)])
   output.line(output.paint('dim', `  ${title}`))
   for (const line of lines) output.line(`  ${line}`)
+  if (!record.complete)
+    output.line(
+      output.paint('dim', `  older ones are left out; all of them: greffier records --document ${record.document_id} --format jsonl`),
+    )
 }
 
 /** The same of events of many documents; with `annexes`, by the name of the file where it is known still. */

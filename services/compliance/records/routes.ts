@@ -10,7 +10,7 @@ import {
   RecordsQuestion,
 } from '../../../shared/contracts/records.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { readRecord } from '../../../shared/database/events.ts'
+import { RECORD_EVENTS_MAX, readRecord } from '../../../shared/database/events.ts'
 import { readNewestRecords } from '../../../shared/database/records.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
@@ -35,7 +35,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       schema: {
         tags,
         summary: 'The processing record of one document',
-        description: `Every operation in order: upload, stages, model calls (intent, completion, refusal), reads, questions that used it, erasure. It outlives the document. ${ANNEX}`,
+        description: `Every operation in order: upload, stages, model calls (intent, completion, refusal), reads, questions that used it, erasure. It outlives the document. The newest ${RECORD_EVENTS_MAX}: \`complete\` is false where older ones are left out, and \`GET /v1/records?document=…\` pages through all. ${ANNEX}`,
         params: Id,
         querystring: AnnexQuestion,
         response: { 200: DocumentRecord },
@@ -44,14 +44,15 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
     async ({ identity, params: { id }, query, headers }) => {
       const { tenantId } = identity
       const justification = query.annex === 'true' ? readJustification(headers) : null
-      const events = await withTenant(database, tenantId, async (tx) => {
+      const newest = await withTenant(database, tenantId, async (tx) => {
         const document = await tx.selectFrom('documents').select('id').where('id', '=', id).executeTakeFirst()
         if (!document) throw new AppError('DOCUMENT_NOT_FOUND')
-        return readRecord(tx, id)
+        return readRecord(tx, id, RECORD_EVENTS_MAX + 1)
       })
-      if (justification === null) return { document_id: id, events }
+      const record = { document_id: id, events: newest.slice(-RECORD_EVENTS_MAX), complete: newest.length <= RECORD_EVENTS_MAX }
+      if (justification === null) return record
       const annexes = await readAnnexes(services, await beginAccess(services, identity, justification), [id])
-      return { document_id: id, events, annex: annexes[id] ?? null }
+      return { ...record, annex: annexes[id] ?? null }
     },
   )
 

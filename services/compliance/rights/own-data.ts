@@ -5,7 +5,7 @@ import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
 import type { Tx } from '../../../shared/database/connection.ts'
 import { readPages } from '../../../shared/database/content.ts'
 import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
-import { readRecord } from '../../../shared/database/events.ts'
+import { readOwnRecord } from '../../../shared/database/events.ts'
 import { type LayeredField, readReviewedFields } from '../../../shared/database/field-reviews.ts'
 import { type FoundSubjects, hashIdentifiers } from '../../../shared/database/subjects.ts'
 import { findPersonalData } from '../../../shared/masking/find.ts'
@@ -25,7 +25,10 @@ export interface Asked {
 /** What one document holds of a person, with what was found of other people masked (Art. 15(4), 20(4)). */
 export interface OwnData {
   row: DocumentRow
-  /** Everything that names the document: its stages, questions that used it, packages and exports that it is in. */
+  /**
+   * What was done with the document and every call that showed it, uncut (see readOwnRecord): a recipient that is missing here is one that the person never
+   * hears of (Art. 15(1)(c)).
+   */
   events: ProcessingEvent[]
   /** Those of its own processing: what somebody else did with it has a purpose, a basis and categories of its own. */
   ownEvents: ProcessingEvent[]
@@ -50,7 +53,7 @@ export async function readOwnData(
   for (const page of pages) for (const span of await passagesOf(page, asked)) passages.push({ page: page.number, ...span })
   const isAbout = found.matches.some(({ found_in }) => found_in !== 'text')
   const metadata = Object.entries(openAnnex(keys, row).metadata).filter(([key, value]) => isOwn(asked, inMetadata({ [key]: value })))
-  const events = await readRecord(tx, row.id)
+  const events = await readOwnRecord(tx, row.id)
   return {
     row,
     events,

@@ -326,7 +326,7 @@ function recordOf({ view, erased }: Stored): DocumentRecord {
     duration_ms: 1,
   })
   const erasure = { ...event, operation: 'Erase', step: 'erase', stores: [{ store: 'sqlite', kind: 'points', remaining: 0 }] }
-  return DocumentRecord.parse({ document_id: view.document_id, events: erased ? [event, erasure] : [event] })
+  return DocumentRecord.parse({ document_id: view.document_id, events: erased ? [event, erasure] : [event], complete: true })
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

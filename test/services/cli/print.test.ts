@@ -6,6 +6,7 @@ import { alignRows } from '../../../services/cli/print/table.ts'
 import { bytesText, clean, secondsText } from '../../../services/cli/print/text.ts'
 import { createProgressBoard } from '../../../services/cli/progress.ts'
 import { DocumentRecord } from '../../../shared/contracts/record.ts'
+import { FULL_EVENT } from '../../support/full-event.ts'
 
 describe('text for a terminal', () => {
   test('clean leaves no escape sequence, control character or reordering', () => {
@@ -30,6 +31,16 @@ describe('a record', () => {
     expect(lineOf({ ...masked, recogniser: server })).toContain('mistral / m, names masked by Foxglove Ltd at http://10.0.0.7:5002')
     for (const minimisation of [{ ...masked, recogniser: null }, masked, null])
       expect(lineOf(minimisation)).toMatch(/completed +test +mistral \/ m$/)
+  })
+
+  test('that is longer than an answer says so, and where all of it is', () => {
+    const printed = (complete: boolean) => {
+      const { stream, drawn } = terminal(40)
+      printRecord(createOutput(stream, stream, false), { document_id: FULL_EVENT.event_id, events: [FULL_EVENT], complete })
+      return drawn()
+    }
+    expect(printed(false)).toContain(`greffier records --document ${FULL_EVENT.event_id} --format jsonl`)
+    expect(printed(true)).not.toContain('left out')
   })
 
   /** Of an event with this minimisation, as it was stored. */
@@ -70,7 +81,7 @@ describe('a record', () => {
       duration_ms: 1,
     }
     const { stream, drawn } = terminal(40)
-    printRecord(createOutput(stream, stream, false), DocumentRecord.parse({ document_id: id, events: [event] }))
+    printRecord(createOutput(stream, stream, false), DocumentRecord.parse({ document_id: id, events: [event], complete: true }))
     return drawn().trimEnd().split('\n').at(-1) ?? ''
   }
 })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { openDatabase, withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent, closeAbandonedIntents, readRecord } from '../../../shared/database/events.ts'
+import { appendEvent, closeAbandonedIntents, RECORD_EVENTS_MAX, readOwnRecord, readRecord } from '../../../shared/database/events.ts'
 import { declareBy } from '../../../shared/policy/activities.ts'
 import { loadActivities } from '../../../shared/runtime/policy-files.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
@@ -35,6 +35,25 @@ test('the record of a document holds what concerns it, in the order of recording
   const used = await append({ operation: 'Retrieve', step: 'search', phase: 'completed', hits: [hit(mine), hit(other), hit(mine)] })
   await append({ operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: other })
   expect((await read(mine)).map((event) => event.event_id)).toEqual([first, used])
+})
+
+test('however many questions used a document, its own events and each call that showed it are read, over several pages', async () => {
+  const [mine, other] = [newId(), newId()]
+  const hits = [mine, other].map((doc_ref) => ({ doc_ref, revision: 1, page: 1 }))
+  const upload = await append({ operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: mine })
+  const recipient = { processor: 'mistral', endpoint: 'https://model.example', region: 'eu', register_hash: 'h' }
+  const shown = await append({ operation: 'Infer', step: 'answer', phase: 'completed', result: 'ok', recipient, hits })
+  const searched = await append({ operation: 'Retrieve', step: 'search', phase: 'completed', hits })
+  const reading = await append({ operation: 'Retrieve', step: 'text', phase: 'completed', doc_ref: mine })
+  await repeat(searched, RECORD_EVENTS_MAX)
+  await repeat(reading, 4_500)
+  const last = await append({ operation: 'Store', step: 'hold', phase: 'completed', doc_ref: mine })
+  const events = await bench.tenant((tx) => readOwnRecord(tx, mine))
+  expect(events).toHaveLength(4_504)
+  expect([0, 1, 2, 4_503].map((at) => events[at]?.event_id)).toEqual([upload, shown, reading, last])
+  expect(events[1]).toMatchObject({ recipient, hits: [] })
+  const newest = await read(mine)
+  expect([newest.length, newest.at(-1)?.event_id, newest.some(({ step }) => step === 'upload')]).toEqual([RECORD_EVENTS_MAX, last, false])
 })
 
 test('a tenant’s record shows nothing of another tenant’s, even for the same document', async () => {
@@ -125,6 +144,15 @@ function call(document: string): EventDraft {
 
 function append(draft: EventDraft, closes: string | null = null): Promise<string> {
   return bench.tenant((tx) => appendEvent(tx, bench.tenantId, draft, closes))
+}
+
+/** The same event so many times more, as other writers' rows. */
+function repeat(id: string, times: number) {
+  return bench.query(
+    `INSERT INTO greffier.events (id, tenant_id, document_ids, phase, body)
+     SELECT gen_random_uuid(), tenant_id, document_ids, phase, body FROM greffier.events, generate_series(1, $2) WHERE id = $1`,
+    [id, times],
+  )
 }
 
 function read(documentId: string) {
