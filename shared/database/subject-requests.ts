@@ -9,9 +9,6 @@ import type { Tables } from './schema.ts'
 import type { HashedIdentifier } from './subjects.ts'
 import { monthsAfter } from './terms.ts'
 
-/** Earlier requests of the same person that are looked at. */
-const EARLIER_REQUESTS_MAX = 1_000
-
 export type SubjectRequestRow = Selectable<Tables['subject_requests']>
 
 /** What is kept of the identifiers of a request: enough to find the documents again, too little to read. */
@@ -117,20 +114,13 @@ export async function listErasedOf(
 ): Promise<{ document_id: string; erased_at: string }[]> {
   if (identifiers.length === 0) return []
   const hashes = identifiers.map(({ hash }) => hash)
-  const hexes = new Set(hashes.map((hash) => hash.toString('hex')))
-  const earlier = await tx
-    .selectFrom('subject_requests')
-    .select(['identifiers', 'named_documents'])
-    .where(sql<boolean>`cardinality(named_documents) > 0`)
-    .orderBy('id', 'desc')
-    .limit(EARLIER_REQUESTS_MAX)
-    .execute()
-  const named = earlier
-    .filter((request) => identifiersOf(request).some(({ hash }) => hexes.has(hash.toString('hex'))))
-    .flatMap(({ named_documents }) => named_documents)
+  const hexes = hashes.map((hash) => hash.toString('hex'))
   const { rows } = await sql<{ id: string; erased_at: Date }>`
-    SELECT id, erased_at FROM documents WHERE erased_at IS NOT NULL AND (id = ANY(${named}::uuid[]) OR id IN (
-      SELECT s.document_id FROM document_subjects s JOIN subject_identifiers i USING (subject_id) WHERE i.identifier_hmac = ANY(${hashes}::bytea[])))
+    SELECT id, erased_at FROM documents WHERE erased_at IS NOT NULL AND (
+      id IN (SELECT unnest(named_documents) FROM subject_requests WHERE cardinality(named_documents) > 0
+        AND EXISTS (SELECT FROM jsonb_array_elements(identifiers::jsonb) AS kept WHERE kept->>'hash' = ANY(${hexes}::text[])))
+      OR id IN (SELECT s.document_id FROM document_subjects s JOIN subject_identifiers i USING (subject_id)
+        WHERE i.identifier_hmac = ANY(${hashes}::bytea[])))
     ORDER BY id`.execute(tx)
   return rows.map(({ id, erased_at }) => ({ document_id: id, erased_at: erased_at.toISOString() }))
 }
