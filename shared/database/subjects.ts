@@ -91,17 +91,19 @@ export async function findSubjectIds(tx: Tx, identifiers: readonly HashedIdentif
 /** Documents that are here and name one of these subjects in any revision that is still stored; by their ids, at most `limit`. */
 export async function listDocumentsNaming(tx: Tx, subjectIds: readonly string[], limit: number): Promise<string[]> {
   if (subjectIds.length === 0) return []
-  const rows = await tx
+  const rows = await naming(tx, subjectIds).orderBy('s.document_id').limit(limit).execute()
+  return rows.map(({ document_id }) => document_id)
+}
+
+/** The one meaning of "documents that name a person", whether they are shown, packed or erased. */
+function naming(tx: Tx, subjectIds: readonly string[]) {
+  return tx
     .selectFrom('document_subjects as s')
     .innerJoin('documents as d', 'd.id', 's.document_id')
     .select('s.document_id')
     .distinct()
     .where('s.subject_id', 'in', [...subjectIds])
     .where('d.erased_at', 'is', null)
-    .orderBy('s.document_id')
-    .limit(limit)
-    .execute()
-  return rows.map(({ document_id }) => document_id)
 }
 
 export interface FoundSubjects {
@@ -110,7 +112,10 @@ export interface FoundSubjects {
   complete: boolean
 }
 
-/** Documents that name one of the identifiers, of their newest revision that does; newest first, at most `documentsMax`. */
+/**
+ * The documents that name one of the identifiers in any revision that is still stored, as an erasure by person takes them; newest first, at most
+ * `documentsMax`. Of each the live revision where that names the person, else the newest one that does: a reading that is not over, or failed, may know more.
+ */
 export async function findSubjects(tx: Tx, identifiers: readonly HashedIdentifier[], documentsMax: number): Promise<FoundSubjects> {
   if (identifiers.length === 0) return { subjects: [], documents: [], complete: true }
   const rows = await tx
@@ -126,22 +131,36 @@ export async function findSubjects(tx: Tx, identifiers: readonly HashedIdentifie
   const subjects = rows.map(({ subject_id, by }) => ({ subject_id, by: by as IdentifierKind }))
   if (subjects.length === 0) return { subjects, documents: [], complete: true }
   const kinds = new Map(subjects.map(({ subject_id, by }) => [subject_id, by]))
-  const named = await tx
-    .selectFrom('document_subjects as s')
-    .innerJoin('documents as d', 'd.id', 's.document_id')
-    .select(['s.document_id', 's.revision', 's.subject_id', 's.found_in'])
-    .where('s.subject_id', 'in', [...kinds.keys()])
-    .where('d.erased_at', 'is', null)
-    .where((row) => row('s.revision', '=', row.fn.coalesce('d.live_revision', 'd.revision')))
+  const found = await naming(tx, [...kinds.keys()])
     .orderBy('s.document_id', 'desc')
-    .orderBy('s.found_in')
+    .limit(documentsMax + 1)
     .execute()
+  const ids = found.slice(0, documentsMax).map(({ document_id }) => document_id)
   const documents = new Map<string, FoundSubjects['documents'][number]>()
-  for (const { document_id, revision, subject_id, found_in } of named) {
+  for (const { document_id, revision, subject_id, found_in } of await readMatches(tx, [...kinds.keys()], ids)) {
     const document = documents.get(document_id) ?? { document_id, revision, matches: [] }
     const by = kinds.get(subject_id)
     if (by) document.matches.push({ subject_id, by, found_in })
     documents.set(document_id, document)
   }
-  return { subjects, documents: [...documents.values()].slice(0, documentsMax), complete: documents.size <= documentsMax }
+  return { subjects, documents: [...documents.values()], complete: found.length <= documentsMax }
+}
+
+interface Match {
+  document_id: string
+  revision: number
+  subject_id: string
+  found_in: FoundIn
+}
+
+/** Of the one revision of each document that is shown. */
+async function readMatches(tx: Tx, subjectIds: readonly string[], documentIds: readonly string[]): Promise<Match[]> {
+  const { rows } = await sql<Match>`
+    SELECT document_id, revision, subject_id, found_in FROM (
+      SELECT s.document_id, s.revision, s.subject_id, s.found_in, rank() OVER (
+        PARTITION BY s.document_id ORDER BY (s.revision = coalesce(d.live_revision, d.revision)) DESC, s.revision DESC) AS place
+      FROM document_subjects s JOIN documents d ON d.id = s.document_id
+      WHERE s.subject_id = ANY(${subjectIds}::uuid[]) AND s.document_id = ANY(${documentIds}::uuid[])
+    ) AS ranked WHERE place = 1 ORDER BY document_id DESC, found_in, subject_id`.execute(tx)
+  return rows
 }

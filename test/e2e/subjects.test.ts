@@ -182,6 +182,21 @@ test('however often a document was found since, its package names everyone who w
   await greffier.erase(id)
 }, 60_000)
 
+test('a person whom a newer reading alone names has a package, and the record says of which revision', async () => {
+  const id = await upload(LETTER)
+  await greffier.rows(
+    `INSERT INTO revisions (tenant_id, document_id, revision, cause) SELECT tenant_id, id, 2, 'reprocess' FROM documents WHERE id = $1`,
+    [id],
+  )
+  await greffier.rows('UPDATE document_subjects SET revision = 2 WHERE document_id = $1', [id])
+  await greffier.rows('UPDATE documents SET revision = 2 WHERE id = $1', [id])
+  const { request_id } = await ask({ email: 'anna.krueger@example.org' })
+  expect(JSON.parse((await packageOf(request_id)).toString('utf8')).documents).toMatchObject([{ document_id: id }])
+  const sent = (await greffier.record(id)).filter(({ step }) => step === 'subject_access')
+  expect(sent).toMatchObject([{ hits: [{ doc_ref: id, revision: 2 }] }])
+  await greffier.erase(id)
+})
+
 test('the package as CSV holds the same values, and no cell that a spreadsheet would compute', async () => {
   const id = await upload('Kontakt: anna.krueger@example.org', { metadata: JSON.stringify({ subject_id: '=1+2' }) })
   const { request_id } = await ask({ subject_ref: '=1+2' })

@@ -67,9 +67,9 @@ export async function makePackage(services: PackageServices, tenantId: string, i
       phase: 'completed',
       result: 'ok',
       output_hash: createHash('sha256').update(bytes).digest('hex'),
-      hits: data
-        .filter(({ row }) => content.documents.some(({ document_id }) => document_id === row.id))
-        .map(({ row }) => ({ doc_ref: row.id, revision: row.live_revision ?? row.revision, page: 0 })),
+      hits: found.documents
+        .filter((one) => content.documents.some(({ document_id }) => document_id === one.document_id))
+        .map(({ document_id, revision }) => ({ doc_ref: document_id, revision, page: 0 })),
     })
     return { bytes }
   })

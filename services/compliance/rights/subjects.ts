@@ -22,7 +22,7 @@ export function addSubjectRoutes(server: HttpServer, { database, tenants }: { da
         tags: ['rights'],
         summary: 'Find the documents that name a person',
         description:
-          'By any identifier; several are a union, and each hit says which led to it. Names are found in fields that hold a person; the rest in every page.',
+          'By any identifier; several are a union, and each hit says which led to it. Found are the documents that an erasure by person takes: those of which any stored reading names the person. Names are found in fields that hold a person; the rest in every page.',
         body: SubjectIdentifiers,
         response: { 200: SubjectMatches },
       },
