@@ -105,7 +105,8 @@ test('a certificate is a page that people read: the same for every asking, with 
   const pdf = await fetched()
   expect(Buffer.compare(pdf, await fetched())).toBe(0)
   const parser = new PDFParse({ data: pdf })
-  const text = (await parser.getText()).text.replaceAll(/\s+/g, ' ')
+  // Where a line is broken depends on the width of its letters.
+  const text = (await parser.getText()).text.replaceAll(/\s+/g, '')
   await parser.destroy()
   for (const said of [
     'Certificate of erasure',
@@ -115,7 +116,7 @@ test('a certificate is a page that people read: the same for every asking, with 
     hash,
     ...ids,
   ])
-    expect(text).toContain(said)
+    expect(text).toContain(said.replaceAll(' ', ''))
 })
 
 test('an erasure by id has a certificate too, and none before it is done', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newId } from '../../../shared/contracts/ids.ts'
 import { createSubjectRequest, keepNamedDocuments, listErasedOf } from '../../../shared/database/subject-requests.ts'
 import { type HashedIdentifier, hashIdentifiers } from '../../../shared/database/subjects.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
@@ -20,7 +21,7 @@ const person = (value: string) => hashIdentifiers(key, [{ kind: 'email', value }
 async function packaged(identifiers: readonly HashedIdentifier[]): Promise<{ request: string; document: string }> {
   const { document_id } = await bench.upload()
   const request = await bench.tenant(async (tx) => {
-    const { id } = await createSubjectRequest(tx, bench.tenantId, { kind: 'access', identifiers })
+    const { id } = await createSubjectRequest(tx, bench.tenantId, { kind: 'access', identifiers, keyId: newId() })
     await keepNamedDocuments(tx, id, [document_id])
     return id
   })
@@ -33,8 +34,8 @@ test('what an earlier package named is listed as erased, however many packages o
   const first = await packaged(mine)
   const theirs = await packaged(other)
   await bench.query(
-    `INSERT INTO greffier.subject_requests (id, tenant_id, kind, identifiers, due_at, named_documents)
-     SELECT ('ffffffff-ffff-7fff-bfff-' || lpad(n::text, 12, '0'))::uuid, tenant_id, kind, identifiers, due_at, named_documents
+    `INSERT INTO greffier.subject_requests (id, tenant_id, key_id, kind, identifiers, due_at, named_documents)
+     SELECT ('ffffffff-ffff-7fff-bfff-' || lpad(n::text, 12, '0'))::uuid, tenant_id, key_id, kind, identifiers, due_at, named_documents
      FROM greffier.subject_requests, generate_series(1, $2) n WHERE id = $1`,
     [theirs.request, OTHERS],
   )
