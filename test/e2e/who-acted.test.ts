@@ -51,7 +51,7 @@ async function document(): Promise<string> {
 
 /** The newest event of this step in the record of a document. */
 const lastOf = async (id: string, step: string) => (await greffier.record(id)).findLast((event) => event.step === step)
-const events = () => greffier.rows<{ body: string }>('SELECT body FROM events')
+const events = () => greffier.rows<{ body: string }>('SELECT body FROM events ORDER BY seq')
 
 describe('whose key it was is told of', () => {
   test('an erasure, by request and by id, and the event of its document leads there', async () => {
