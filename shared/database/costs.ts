@@ -27,7 +27,7 @@ export async function readCosts(tx: Tx, filter: CostFilter): Promise<CostReport>
   const { tenantId, from, to, documentId, by } = filter
   const { rows } = await sql<SumRow & { processor: string | null; model: string | null; task: string | null; purpose: string | null }>`
     SELECT processor, event->'model'->>'requested' AS model, event->'model'->>'task' AS task, purpose, ${SUMS}
-    FROM events, LATERAL (SELECT body::jsonb AS event) parsed WHERE ${counted(filter)}
+    FROM events, LATERAL (SELECT body::jsonb AS event OFFSET 0) parsed WHERE ${counted(filter)}
     GROUP BY 1, 2, 3, 4 ORDER BY micro_eur DESC, 1, 2, 3, 4`.execute(tx)
   const lines = rows.map((row) => ({
     processor: row.processor ?? '',
@@ -72,7 +72,7 @@ type Group = CostReport['groups'][number] & { of: string }
 async function readGroups(tx: Tx, filter: CostFilter, by: CostGrouping): Promise<Group[]> {
   const { rows } = await sql<SumRow & { key: string | null; of: string }>`
     SELECT ${KEYS[by]} AS key, ${SUMS}, count(*) OVER () AS of
-    FROM events, LATERAL (SELECT body::jsonb AS event) parsed WHERE ${counted(filter)}
+    FROM events, LATERAL (SELECT body::jsonb AS event OFFSET 0) parsed WHERE ${counted(filter)}
     GROUP BY 1 ORDER BY ${by === 'day' ? sql`key DESC` : sql`micro_eur DESC, calls DESC, key`} LIMIT ${GROUPS_MAX}`.execute(tx)
   return rows.map(({ key, of, ...row }) => ({ key, of, ...sumsOf(row) }))
 }

@@ -35,7 +35,7 @@ async function readSizes(tx: Tx): Promise<Experience['sizes']> {
 async function readTokens(tx: Tx): Promise<Experience['tokens']> {
   const { rows } = await sql<{ media_type: MediaType; task: string; documents: string; tokens_in: number[]; tokens_out: number[] }>`
     WITH calls AS (
-      SELECT event FROM events, LATERAL (SELECT body::jsonb AS event) parsed
+      SELECT event FROM events, LATERAL (SELECT body::jsonb AS event OFFSET 0) parsed
       WHERE phase = 'completed' AND closes IS NOT NULL AND event->>'result' = 'ok' AND event->>'doc_ref' IS NOT NULL
         AND outcome = 'completed' AND (event->'model'->>'language_model')::boolean
       ORDER BY occurred_at DESC, seq DESC LIMIT ${CALLS_MAX}
