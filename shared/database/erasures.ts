@@ -98,27 +98,24 @@ export async function requestBehind(tx: Tx, documentId: string): Promise<Pick<Ev
   return request ? { request_ref: request.id, retention: retentionOf(request.retention_rule) } : {}
 }
 
-/** Every store of the document was found empty for the last time: it is done in every request that named it. */
+/**
+ * Every store of the document was found empty for the last time: it is done in every request that named it, and of one that it was refused to the certificate
+ * is due again.
+ */
 export async function settleErasure(tx: Tx, documentId: string): Promise<void> {
-  const items = await tx
+  await tx
     .updateTable('erasure_items')
     .set({ state: 'erased', erased_at: sql<Date>`now()` })
     .where('document_id', '=', documentId)
     .where('state', '=', 'erasing')
-    .returning('request_id')
     .execute()
-  for (const id of items.map((item) => item.request_id).sort()) await closeIfDone(tx, id)
-  // A request that it was refused to said that it remains.
-  await tx
-    .updateTable('erasure_requests')
-    .set({ certificate_due_at: sql<Date>`now()` })
-    .where('certificate', 'is not', null)
-    .where(
-      'id',
-      'in',
-      tx.selectFrom('erasure_items').select('request_id').where('document_id', '=', documentId).where('state', '=', 'refused'),
-    )
+  const items = await tx
+    .selectFrom('erasure_items')
+    .select(['request_id', 'state'])
+    .where('document_id', '=', documentId)
+    .orderBy('request_id')
     .execute()
+  for (const { request_id, state } of items) await (state === 'refused' ? certifyAgain(tx, request_id) : closeIfDone(tx, request_id))
 }
 
 /** Documents that a request was refused and that are not erased since. */
@@ -275,6 +272,17 @@ async function closeIfDone(tx: Tx, id: string): Promise<void> {
     .where('id', '=', id)
     .where('state', '=', 'erasing')
     .where(sql<boolean>`NOT EXISTS (SELECT FROM erasure_items i WHERE i.request_id = erasure_requests.id AND i.state = 'erasing')`)
+    .execute()
+}
+
+/** The request's row is held first: its certificate may be in the making, and is to say of what it calls remaining that it is gone. */
+async function certifyAgain(tx: Tx, id: string): Promise<void> {
+  await findErasure(tx, id, 'update')
+  await tx
+    .updateTable('erasure_requests')
+    .set({ certificate_due_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where('state', '=', 'done')
     .execute()
 }
 

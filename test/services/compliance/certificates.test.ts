@@ -1,10 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { issueCertificate } from '../../../services/compliance/rights/certificate.ts'
 import { createCertificates } from '../../../services/compliance/rights/certificates.ts'
+import { ErasureCertificate } from '../../../shared/contracts/erasure-certificate.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { findErasure, requestErasure } from '../../../shared/database/erasures.ts'
+import { findStored } from '../../../shared/database/documents.ts'
+import { findErasure, requestErasure, settleErasure } from '../../../shared/database/erasures.ts'
+import { liftHold, placeHold } from '../../../shared/database/restrictions.ts'
+import { completeStage } from '../../../shared/database/stages.ts'
+import { parseNote } from '../../../shared/ledger/note.ts'
 import { loadRegister } from '../../../shared/runtime/policy-files.ts'
 import { recordingLog } from '../../support/recording-log.ts'
-import { openWorkbench, type Workbench } from '../../support/workbench.ts'
+import { waitUntil } from '../../support/wait.ts'
+import { blockedTransactions, openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const REGISTER = new URL('../../../infra/processors.yaml', import.meta.url).pathname
 /** More than one batch, and the next one. */
@@ -38,6 +46,52 @@ test('certificates that fail for one tenant keep those of another from nothing, 
   const waiting = await bench.query('SELECT FROM greffier.erasure_requests WHERE certificate IS NULL')
   expect(waiting).toEqual([])
 })
+
+test('a certificate that is in the making while what it calls remaining is erased is issued again', async () => {
+  const key = await bench.upload()
+  const held = (work: typeof liftHold) => bench.tenant(async (tx) => work(tx, await findStored(tx, key.document_id, 'update')))
+  await held(async (tx, row) => {
+    await placeHold(tx, row, { keyId: newId(), reason: '17-3-e', until: null, sealedText: null, textCommit: null })
+  })
+  const erasureOf = () =>
+    bench.tenant((tx) =>
+      requestErasure(tx, bench.tenantId, {
+        keyId: null,
+        ground: '17-1-a',
+        scope: { document_ids: [key.document_id] },
+        documentIds: [key.document_id],
+      }),
+    )
+  const refused = await erasureOf()
+  await held(liftHold)
+  await erasureOf()
+
+  const services = { ...bench, register: loadRegister(REGISTER).register, backupRetentionDays: 0, log: recordingLog().log }
+  const [made, kept] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const making = bench.tenant(async (tx) => {
+    await issueCertificate(tx, services, refused)
+    made.resolve()
+    await kept.promise
+  })
+  await made.promise
+  let settled = false
+  const settling = bench.tenant(async (tx) => {
+    await settleErasure(tx, key.document_id)
+    await completeStage(tx, { ...key, stage: 'erase' })
+    settled = true
+  })
+  await waitUntil(async () => settled || (await blockedTransactions(bench)) > 0, 'the erasure to come to the request')
+  kept.resolve()
+  await Promise.all([making, settling])
+  expect(await statusOf(refused)).toBe('logical_only')
+  await createCertificates(services)()
+  expect(await statusOf(refused)).toBe('complete')
+})
+
+async function statusOf(id: string): Promise<string> {
+  const { certificate } = await bench.tenant((tx) => findErasure(tx, id))
+  return ErasureCertificate.parse(JSON.parse(parseNote(certificate ?? '').text)).status.state
+}
 
 const wrappedKey = 'SELECT wrapped_key FROM greffier.tenants WHERE id = $1'
 const setWrappedKey = 'UPDATE greffier.tenants SET wrapped_key = $2 WHERE id = $1'
