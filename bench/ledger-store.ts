@@ -8,6 +8,7 @@ import { readHead, sequenceEvents, writeTiles } from '../shared/database/ledger.
 import { createTenants, type Tenants } from '../shared/database/tenants.ts'
 import { appendLeaves, type Edge, EMPTY_EDGE, encodeEdge } from '../shared/ledger/tiles.ts'
 import { HASH_BYTES } from '../shared/ledger/tree-hash.ts'
+import { unheard } from '../test/support/pools.ts'
 import { atEnd } from './cleanup.ts'
 import { expectExactly } from './options.ts'
 import { openStack, type Stack } from './stack.ts'
@@ -62,15 +63,10 @@ export interface LedgerStore {
 /** PostgreSQL with fsync and synchronous commits, migrated, with the product's own pool over it. */
 export async function openLedgerStore(): Promise<LedgerStore> {
   const stack = await openStack('postgres')
-  let closing = false
-  const database = openDatabase(stack.postgres.serviceUrl, (error) => {
-    // A connection that was ended may still hear the server say goodbye.
-    if (!closing) throw error
-  })
+  const database = openDatabase(stack.postgres.serviceUrl, unheard)
   const owner = new Client({ connectionString: stack.postgres.ownerUrl, options: '-c search_path=greffier' })
   await owner.connect()
   const close = async () => {
-    closing = true
     cleanup.done()
     await owner.end()
     await database.destroy()

@@ -9,6 +9,7 @@ import { JOBS } from '../../shared/contracts/jobs.ts'
 import type { ProcessingEvent } from '../../shared/contracts/record.ts'
 import { openDatabase } from '../../shared/database/connection.ts'
 import { sweepOnce } from '../../shared/queue/sweeper.ts'
+import { unheard } from '../support/pools.ts'
 import { waitUntil } from '../support/wait.ts'
 import { expectCompletedOnce, type Rows } from './outcomes.ts'
 import type { StormClients } from './storm-clients.ts'
@@ -157,9 +158,7 @@ async function expectFiles(rows: Rows, dataDir: string, serviceUrl: string, livi
 
   await rows(`UPDATE open_intents SET created_at = created_at - interval '1 hour'`)
   const blobs = createFilesystemBlobs(join(dataDir, 'blobs'))
-  const database = openDatabase(serviceUrl, (error) => {
-    throw error
-  })
+  const database = openDatabase(serviceUrl, unheard)
   try {
     await sweepOnce(database, createVault(blobs), blobs, 0)
   } finally {

@@ -2,12 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDatabase, withTenant } from '../../shared/database/connection.ts'
 import { appendEvent } from '../../shared/database/events.ts'
+import { unheard } from '../support/pools.ts'
 
 const EVENTS_MAX = 5
 const AWAY_MS = 50
 
 const [serviceUrl = '', tenantId = ''] = process.argv.slice(2)
-const database = openDatabase(serviceUrl, () => undefined)
+const database = openDatabase(serviceUrl, unheard)
 for (let turn = 0; ; turn++) {
   try {
     const ids = await withTenant(database, tenantId, async (tx) => {

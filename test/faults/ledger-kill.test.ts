@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { NODE_TREE } from '../../shared/blobs/hashing.ts'
 import { type Database, openDatabase, withTenant } from '../../shared/database/connection.ts'
@@ -16,6 +15,7 @@ import { verifyConsistency, verifyInclusion } from '../../shared/ledger/merkle.t
 import { consistencyProof, inclusionProofs } from '../../shared/ledger/tiles.ts'
 import { chance } from '../support/chance.ts'
 import { temporaryFolder } from '../support/folder.ts'
+import { openPool, unheard } from '../support/pools.ts'
 import { type ScriptProcess, startScript } from '../support/process.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -145,10 +145,9 @@ async function openStore() {
   const postgres = await startEmbeddedPostgres({ dataDir: temporaryFolder() })
   onTestFinished(() => postgres.stop())
   await migrate(postgres.ownerUrl, postgres.serviceUrl)
-  const owner = new Pool({ connectionString: postgres.ownerUrl, options: '-c search_path=greffier', max: 2 })
-  owner.on('error', () => undefined)
+  const owner = openPool({ connectionString: postgres.ownerUrl, options: '-c search_path=greffier', max: 2 })
   onTestFinished(() => owner.end())
-  const database = openDatabase(postgres.serviceUrl, () => undefined)
+  const database = openDatabase(postgres.serviceUrl, unheard)
   onTestFinished(() => database.destroy())
   const masterKey = randomBytes(32)
   const tenants = createTenants(database, masterKey)

@@ -9,6 +9,7 @@ import { STAGES, type Stage } from '../../shared/contracts/jobs.ts'
 import type { ProcessingEvent } from '../../shared/contracts/record.ts'
 import { openDatabase } from '../../shared/database/connection.ts'
 import { sweepOnce } from '../../shared/queue/sweeper.ts'
+import { unheard } from '../support/pools.ts'
 import { places, type ServiceProcesses } from '../support/service-processes.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -138,9 +139,7 @@ export async function untilCompletedOnce(stores: Stores, documentIds: readonly s
  */
 export async function sweptClean(services: ServiceProcesses, documentIds: readonly string[]): Promise<void> {
   const ids = [...documentIds].sort()
-  const database = openDatabase(services.serviceUrl, (error) => {
-    throw error
-  })
+  const database = openDatabase(services.serviceUrl, unheard)
   const blobs = createFilesystemBlobs(join(services.dataDir, 'blobs'))
   try {
     await waitUntil(async () => {

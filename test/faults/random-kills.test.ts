@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Pool } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { startEmbeddedPostgres } from '../../shared/database/embedded.ts'
 import { type Chance, chance } from '../support/chance.ts'
 import { ownerUrlOf } from '../support/embedded-system.ts'
 import { temporaryFolder } from '../support/folder.ts'
+import { openPool } from '../support/pools.ts'
 import { serviceProcesses } from '../support/service-processes.ts'
 import { heardLater } from '../support/wait.ts'
 import { expectNothingLost, nothingDue } from './aftermath.ts'
@@ -115,9 +115,7 @@ async function expectOriginals({ accepted, erased, content }: StormClients): Pro
 }
 
 function rowsOf(ownerUrl: string): Rows {
-  const pool = new Pool({ connectionString: ownerUrl, options: '-c search_path=greffier', max: 1 })
-  // The server may stop before the pool is ended.
-  pool.on('error', () => undefined)
+  const pool = openPool({ connectionString: ownerUrl, options: '-c search_path=greffier', max: 1 })
   onTestFinished(() => pool.end())
   return async (statement, values = []) => (await pool.query(statement, [...values])).rows
 }

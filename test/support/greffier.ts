@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Pool } from 'pg'
 import { startStandalone } from '../../services/standalone/app.ts'
 import { SCOPES, type Scope } from '../../shared/contracts/access.ts'
 import type { DocumentAi, Producer } from '../../shared/contracts/ai-mark.ts'
@@ -14,6 +13,7 @@ import { openDatabase, withTenant } from '../../shared/database/connection.ts'
 import { createTenants } from '../../shared/database/tenants.ts'
 import { type Config, readConfig } from '../../shared/runtime/config.ts'
 import { createSqliteSearch } from '../../shared/search/sqlite.ts'
+import { openPool, unheard } from './pools.ts'
 import { testDatabase } from './postgres.ts'
 import { waitUntil } from './wait.ts'
 
@@ -92,10 +92,8 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
   }
   let system = await startStandalone(config)
   const { apiKey } = system
-  const owner = new Pool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: OWNER_CONNECTIONS_MAX })
-  const database = openDatabase(server.serviceUrl, (error) => {
-    throw error
-  })
+  const owner = openPool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: OWNER_CONNECTIONS_MAX })
+  const database = openDatabase(server.serviceUrl, unheard)
   const tenants = createTenants(database, masterKey)
   const search = createSqliteSearch({ path: join(dataDir, 'search.sqlite') })
 

@@ -1,9 +1,9 @@
 import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
-import { Pool } from 'pg'
 import { type Tx, withTenant } from '../../shared/database/connection.ts'
 import { APP_ROLE, SCHEMA } from '../../shared/database/roles.ts'
 import type { Tables } from '../../shared/database/schema.ts'
 import { NOTHING_DECLARED } from '../../shared/policy/activities.ts'
+import { openPool } from './pools.ts'
 import type { Workbench } from './workbench.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { Workbench } from './workbench.ts'
  * only where nothing else is left, as it would with more rows than a test has.
  */
 export async function plansOf(bench: Workbench, work: (tx: Tx) => Promise<unknown>): Promise<string[]> {
-  const pool = new Pool({ connectionString: bench.serviceUrl, options: `-c role=${APP_ROLE} -c search_path=${SCHEMA}`, max: 1 })
+  const pool = openPool({ connectionString: bench.serviceUrl, options: `-c role=${APP_ROLE} -c search_path=${SCHEMA}`, max: 1 })
   const asked: CompiledQuery[] = []
   const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), log: ({ query }) => void asked.push(query) })
   try {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { Pool } from 'pg'
 import { onTestFinished } from 'vitest'
 import { firstKey } from './first-key.ts'
 import { temporaryFolder } from './folder.ts'
+import { openPool } from './pools.ts'
 import { type TestDatabase, testDatabase } from './postgres.ts'
 import { type ScriptProcess, startScript } from './process.ts'
 import { waitUntil } from './wait.ts'
@@ -49,9 +49,7 @@ export async function serviceProcesses(
   const server = own ?? (await borrowedDatabase())
   const masterKey = randomBytes(32)
   const apiKey = await firstKey(server, masterKey)
-  const owner = new Pool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: 4 })
-  // A connection that idles while the database goes away: the next query opens another.
-  owner.on('error', () => undefined)
+  const owner = openPool({ connectionString: server.ownerUrl, options: '-c search_path=greffier', max: 4 })
   onTestFinished(() => owner.end())
   const environment = {
     DATABASE_URL: server.serviceUrl,

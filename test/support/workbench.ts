@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { Pool } from 'pg'
 import { createFilesystemBlobs } from '../../shared/blobs/filesystem.ts'
 import { hmac } from '../../shared/blobs/keys.ts'
 import type { BlobStore } from '../../shared/blobs/port.ts'
@@ -16,6 +15,7 @@ import type { RevisionKey } from '../../shared/database/content.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
 import { migrate } from '../../shared/database/migrations.ts'
 import { createTenants, type Tenants } from '../../shared/database/tenants.ts'
+import { openPool, unheard } from './pools.ts'
 import { testDatabase } from './postgres.ts'
 
 /** A migrated database with one tenant, and a vault in a temporary folder: what the foundation's tests work on. */
@@ -41,9 +41,8 @@ export async function openWorkbench(): Promise<Workbench> {
   const urls = await testDatabase()
   const folder = mkdtempSync(join(tmpdir(), 'greffier-test-bench-'))
   await migrate(urls.ownerUrl, urls.serviceUrl)
-  const owner = new Pool({ connectionString: urls.ownerUrl, max: 2 })
-  owner.on('error', () => undefined)
-  const database = openDatabase(urls.serviceUrl, () => undefined)
+  const owner = openPool({ connectionString: urls.ownerUrl, max: 2 })
+  const database = openDatabase(urls.serviceUrl, unheard)
   const tenants = createTenants(database, randomBytes(32))
   const tenantId = await tenants.create('bench')
   const blobs = createFilesystemBlobs(join(folder, 'blobs'))

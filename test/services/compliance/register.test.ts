@@ -20,6 +20,7 @@ import { DPV_CONTEXT } from '../../../shared/policy/dpv.ts'
 import { RegisterReport, type RegisterView } from '../../../shared/policy/register-report.ts'
 import { loadActivities, loadRegister } from '../../../shared/runtime/policy-files.ts'
 import { FULL_EVENT } from '../../support/full-event.ts'
+import { unheard } from '../../support/pools.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const INFRA = new URL('../../../infra/', import.meta.url).pathname
@@ -90,7 +91,7 @@ beforeAll(async () => {
   const shipped = loadRegister(join(INFRA, 'processors.yaml'))
   const register = structuredClone(shipped.register)
   for (const processor of register.processors) if (processor.key === 'mistral') processor.legal_entity.read_on = '2020-01-01'
-  const database = openDatabase(bench.serviceUrl, () => undefined, declareBy(activities, activitiesHash))
+  const database = openDatabase(bench.serviceUrl, unheard, declareBy(activities, activitiesHash))
   const append = (draft: Partial<EventDraft>) =>
     withTenant(database, bench.tenantId, (tx) =>
       appendEvent(tx, bench.tenantId, { operation: 'Infer', step: 'enrich', phase: 'completed', ...draft }),

@@ -6,6 +6,7 @@ import { openDatabase, withTenant } from '../../../shared/database/connection.ts
 import { appendEvent, closeAbandonedIntents, RECORD_EVENTS_MAX, readOwnRecord, readRecord } from '../../../shared/database/events.ts'
 import { declareBy } from '../../../shared/policy/activities.ts'
 import { loadActivities } from '../../../shared/runtime/policy-files.ts'
+import { unheard } from '../../support/pools.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 const SHIPPED = new URL('../../../infra/activities.yaml', import.meta.url).pathname
@@ -77,7 +78,7 @@ test('an event rolls back with the change that it describes', async () => {
 
 test('every event of a declared purpose names its activity, whoever writes it, and the one that closes a call says the same', async () => {
   const { activities, activitiesHash } = loadActivities(SHIPPED)
-  const declaring = openDatabase(bench.serviceUrl, () => undefined, declareBy(activities, activitiesHash))
+  const declaring = openDatabase(bench.serviceUrl, unheard, declareBy(activities, activitiesHash))
   onTestFinished(() => declaring.destroy())
   const [declared, undeclared] = [newId(), newId()]
   const intent = await withTenant(declaring, bench.tenantId, (tx) =>

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase, withTenant } from '../../../shared/database/connection.ts'
 import { thrifty } from '../../../shared/database/sessions.ts'
+import { openPool, unheard } from '../../support/pools.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
 let bench: Workbench
@@ -15,7 +15,7 @@ test('a migration beside a running process costs it one try, typed as unavailabl
   await bench.query(
     'CREATE TABLE greffier.changing (one int); INSERT INTO greffier.changing VALUES (1); GRANT SELECT ON greffier.changing TO greffier_app',
   )
-  const database = openDatabase(bench.serviceUrl, () => undefined)
+  const database = openDatabase(bench.serviceUrl, unheard)
   try {
     const read = () => withTenant(database, bench.tenantId, (tx) => sql`SELECT * FROM changing WHERE one = ${1}`.execute(tx))
     expect((await read()).rows).toEqual([{ one: 1 }])
@@ -40,7 +40,7 @@ describe('BEGIN and SET LOCAL travel with the statement after them', () => {
   })
 
   test('and when one of them is refused, so is that statement, with their reason', async () => {
-    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
+    const pool = openPool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
     try {
       const session = await thrifty(pool).connect()
       await session.query('begin', [])
@@ -57,7 +57,7 @@ describe('BEGIN and SET LOCAL travel with the statement after them', () => {
   })
 
   test('whether that has parameters, or has none, or there is none at all', async () => {
-    const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
+    const pool = openPool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
     try {
       const session = await thrifty(pool).connect()
       const inTransaction = async () =>
@@ -87,7 +87,7 @@ describe('BEGIN and SET LOCAL travel with the statement after them', () => {
 })
 
 test('a statement is parsed once in a connection', async () => {
-  const pool = new Pool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
+  const pool = openPool({ connectionString: bench.ownerUrl, max: 1, pipeline: true })
   try {
     const session = await thrifty(pool).connect()
     for (const value of [1, 2, 3]) await session.query('SELECT $1::int AS value', [value])

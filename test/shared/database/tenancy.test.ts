@@ -12,6 +12,7 @@ import { keepRuleFiles } from '../../../shared/database/rule-files.ts'
 import { createTenants } from '../../../shared/database/tenants.ts'
 import { openPostgresQueues } from '../../../shared/queue/backend.ts'
 import { openPublisher } from '../../../shared/queue/publish.ts'
+import { unheard } from '../../support/pools.ts'
 import { testDatabase } from '../../support/postgres.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
@@ -219,7 +220,7 @@ describe('migrating', () => {
     const url = await ownerOfOneDatabase()
     await migrate(url, url)
     await migrate(url, url)
-    const database = openDatabase(url, () => undefined)
+    const database = openDatabase(url, unheard)
     onTestFinished(() => database.destroy())
     const tenants = createTenants(database, Buffer.alloc(32, 7))
     const [one, two] = [await tenants.create('one'), await tenants.create('two')]

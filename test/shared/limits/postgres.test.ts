@@ -2,12 +2,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '../../../shared/database/connection.ts'
 import { LIMIT_FIRST } from '../../../shared/limits/adaptive.ts'
 import { createPostgresLimits } from '../../../shared/limits/postgres.ts'
+import { unheard } from '../../support/pools.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 import { describeLimits, report } from './contract.ts'
 
 describeLimits('PostgreSQL', async () => {
   const bench = await openWorkbench()
-  const second = openDatabase(bench.serviceUrl, () => undefined)
+  const second = openDatabase(bench.serviceUrl, unheard)
   return {
     limits: [createPostgresLimits(bench.database), createPostgresLimits(second)],
     processArguments: ['postgres', bench.serviceUrl],
