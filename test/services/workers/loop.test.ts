@@ -489,7 +489,7 @@ describe('closing', () => {
     await bench.query('TRUNCATE greffier.outbox')
     const delivered = [deliver('extract', heeding), deliver('enrich', deaf)]
     await waitUntil(() => ran.length === 2, 'both stages to run')
-    await loop.close(50)
+    const closing = loop.close(50)
     await Promise.all(delivered)
     for (const [key, stage] of [
       [heeding, 'extract'],
@@ -500,6 +500,8 @@ describe('closing', () => {
       // Not at once: the queue still holds the job that is being handed back, and would ignore it.
       expect(await pauseMs(key)).toBeGreaterThan(500)
     }
+    // The deaf one is waited for no longer than a moment.
+    await closing
   })
 
   test('waits for a handler that heeds its signal a little later, and says that it has ended', async () => {
