@@ -4,35 +4,44 @@ import type { Client } from './client.ts'
 import { EXIT } from './exit-codes.ts'
 import { pause } from './pause.ts'
 
-const ERASURE_MS_MAX = 60_000
+export const ERASURE_WAIT_SECONDS = 60
 const PAUSE_MS = 100
 const PAUSE_MS_MAX = 5_000
 const PAUSE_GROWTH = 1.5
 
 /**
- * Asks for the erasure and waits until its request is done, every store found empty: the event that says so is the answer, or null where the key may
- * not read records, and where a restored backup does not know the request. From the server's acceptance on no read finds the document. Throws CliError
- * ERASURE_TIMEOUT after a minute.
+ * `event` says which stores were found empty; null where the key may not read records, and where a restored backup does not know the request. `settling`:
+ * a stage has not said that it ended and may write until `settlesAt`; the stores are then read back once more, without anybody asking.
  */
-export async function eraseAndWait(client: Client, documentId: string): Promise<ProcessingEvent | null> {
+export type Erased = { event: ProcessingEvent | null } & ({ state: 'done' } | { state: 'settling'; erasureId: string; settlesAt: string })
+
+/**
+ * Asks for the erasure and waits until its request is done, every store found empty. From the server's acceptance on no read finds the document. Throws
+ * CliError ERASURE_TIMEOUT when it is not done after the time for no such reason.
+ */
+export async function eraseAndWait(client: Client, documentId: string, waitSeconds = ERASURE_WAIT_SECONDS): Promise<Erased> {
   const erasureId = await client.erase(documentId)
-  if (erasureId === null) return null
+  if (erasureId === null) return { state: 'done', event: null }
   try {
-    await untilDone(client, erasureId)
-    return await newestErasure(client, documentId)
+    const ended = await untilDone(client, erasureId, waitSeconds)
+    return { ...ended, event: await newestErasure(client, documentId) }
   } catch (error) {
-    if (error instanceof CliError && error.exitCode === EXIT.notAllowed) return null
+    if (error instanceof CliError && error.exitCode === EXIT.notAllowed) return { state: 'done', event: null }
     throw error
   }
 }
 
-async function untilDone(client: Client, erasureId: string): Promise<void> {
-  const deadline = performance.now() + ERASURE_MS_MAX
-  for (let pauseMs = PAUSE_MS; performance.now() < deadline; pauseMs = Math.min(pauseMs * PAUSE_GROWTH, PAUSE_MS_MAX)) {
-    if ((await client.rights.erasure(erasureId)).state === 'done') return
-    await pause(pauseMs, client.interrupted)
+async function untilDone(client: Client, erasureId: string, waitSeconds: number) {
+  const deadline = performance.now() + waitSeconds * 1_000
+  for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(pauseMs * PAUSE_GROWTH, PAUSE_MS_MAX)) {
+    const { state, settles_at } = await client.rights.erasure(erasureId)
+    if (state === 'done') return { state } as const
+    const leftMs = deadline - performance.now()
+    if (leftMs > 0) await pause(Math.min(pauseMs, leftMs), client.interrupted)
+    else if (settles_at !== null) return { state: 'settling', erasureId, settlesAt: settles_at } as const
+    else break
   }
-  const message = `no read finds the document any more, but its erasure was not done within a minute; it goes on, \`greffier erasures show ${erasureId}\` tells`
+  const message = `no read finds the document any more, but its erasure was not done within ${waitSeconds} s; it goes on, \`greffier erasures show ${erasureId}\` tells`
   throw new CliError('ERASURE_TIMEOUT', message, EXIT.tryLater)
 }
 

@@ -32,7 +32,7 @@ const MEANINGS = {
   missing: 'the file or document is missing or cannot be read',
   unreachable: 'no server could be reached or started',
   software: '`verify`: the check could not be done',
-  tryLater: 'the server asks to try again later',
+  tryLater: 'not done yet: the server asks to try again later, or goes on by itself',
   protocol: 'the server answered something that is not the Greffier API',
   notAllowed: 'the API key is missing, wrong, or lacks the scope',
   configuration: 'an environment variable is wrong',

@@ -19,6 +19,7 @@ import { record } from './commands/record.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
+import { ERASURE_WAIT_SECONDS } from './erasure.ts'
 import { addErasures, addHolds, addRestrictions, addRetention } from './erasure-commands.ts'
 import { EXIT, type ExitCode, exitCodeHelp } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
@@ -33,6 +34,7 @@ import { loadStandalone } from './standalone.ts'
 import { addFields, addSubjectRequests, addSubjects } from './subject-commands.ts'
 
 const PAGE_DOCUMENTS_MAX = 100
+const ERASURE_WAIT_SECONDS_MAX = 3_600
 /** After the command has ended nothing should hold the process; what does is given this long. */
 const EXIT_GRACE_MS = 2_000
 
@@ -125,7 +127,12 @@ function assemble(run: Run): Command {
   addRedrive(add, run)
   add('erase', 'erase a document for good')
     .addArgument(id())
-    .action((document: string, options) => run(options, (context) => erase(context, document)))
+    .option(
+      '--wait <seconds>',
+      `how long to wait until it is done, ${ERASURE_WAIT_SECONDS} if you do not say`,
+      parseWith(z.coerce.number().int().min(0).max(ERASURE_WAIT_SECONDS_MAX), 'not a number of seconds'),
+    )
+    .action((document: string, options) => run(options, (context) => erase(context, document, options.wait)))
   addErasures(program.command('erasures').description('requests for erasure (GDPR Art. 17) and their certificates'), add, run)
   addHolds(program.command('hold').description('what stands against an erasure (GDPR Art. 17(3))'), add, run)
   addRestrictions(add, run)

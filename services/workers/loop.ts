@@ -1,9 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError, ERRORS, errorCode } from '../../shared/contracts/errors.ts'
 import { JOBS, STAGES, type Stage } from '../../shared/contracts/jobs.ts'
 import type { EventDraft } from '../../shared/contracts/record.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
-import type { DocumentRow } from '../../shared/database/documents.ts'
 import { appendEvent, describeDocument } from '../../shared/database/events.ts'
 import { assignRetention } from '../../shared/database/retention.ts'
 import {
@@ -22,8 +20,11 @@ import type { QueueBackend } from '../../shared/queue/backend.ts'
 import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { gone } from './gone.ts'
+import { createLateEnds, type LateEnds } from './late-ends.ts'
 import { createQuarantine, type Quarantine } from './quarantine.ts'
 import type { StageHandlers, StageResult } from './stage.ts'
+import { beginStart, hasReturned, runHandler, ShutdownError, type Start } from './start.ts'
 
 /** Half of a backoff is fixed and half is chance, so that documents that failed together do not come back together. */
 const JITTER = 0.5
@@ -32,6 +33,8 @@ const BACKOFF_MS_MAX = 5 * 60_000
 const HAND_BACK_PAUSE_MS = 1_000
 /** For handing back. A BullMQ worker whose engine is gone is never closed. */
 const CLOSE_GRACE_MS = 5_000
+/** A handler that heeds its signal ends within it, and says so. */
+const LATE_GRACE_MS = 2_000
 
 export interface WorkerLoop {
   /** Takes no more jobs, lets active ones finish for `drainMs`, then aborts them and hands them back. Resolves soon after, whatever the queue does. */
@@ -57,43 +60,23 @@ interface LoopServices {
 /** One BullMQ worker a stage. The queue says when; PostgreSQL says whether, and every effect is committed behind its fence. */
 export function startWorkerLoop(options: LoopServices): WorkerLoop {
   const stopping = new AbortController()
-  const services = { ...options, quarantine: createQuarantine(stopping.signal) }
+  const lateEnds = createLateEnds<Start>(options.log, (start) => stepAside(services, start))
+  const services: Services = { ...options, quarantine: createQuarantine(stopping.signal), lateEnds }
   const workers = STAGES.map((stage) => services.backend.openWorker(stage, (payload) => deliver(services, stage, payload, stopping.signal)))
   return {
     close: async (drainMs) => {
       const timer = setTimeout(() => stopping.abort(new ShutdownError()), drainMs)
       const closed = new AbortController()
-      const closing = Promise.all(workers.map((worker) => worker.close())).finally(() => closed.abort())
+      const closing = Promise.all(workers.map((worker) => worker.close()))
+        .then(() => lateEnds.close(LATE_GRACE_MS))
+        .finally(() => closed.abort())
       await Promise.race([closing, gone(drainMs + CLOSE_GRACE_MS, closed.signal)])
       clearTimeout(timer)
     },
   }
 }
 
-/** Resolves after `ms`, or when it is no longer needed. */
-async function gone(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
-    if (!signal.aborted) throw error
-  })
-}
-
-type Services = LoopServices & { quarantine: Quarantine }
-
-class ShutdownError extends Error {
-  override readonly name = 'ShutdownError'
-}
-
-interface Start {
-  key: StageKey
-  document: DocumentRow
-  epoch: number
-  starts: number
-  startedAtMs: number
-  /** As they were when it began: what is refused by yesterday's facts after midnight was not refused by today's. */
-  rules: string
-  /** False while its handler is at work, which can be after the loop has given it up. */
-  ended: boolean
-}
+type Services = LoopServices & { quarantine: Quarantine; lateEnds: LateEnds<Start> }
 
 /** The engine is told no more than the code: what went wrong before or after a stage is said here. The sweeper brings the job back. */
 async function deliver(services: Services, stage: Stage, payload: unknown, stopping: AbortSignal): Promise<void> {
@@ -123,16 +106,19 @@ function claim({ database }: Services, key: StageKey, options: { takeOver: boole
 
 async function run(services: Services, key: StageKey, begun: Begun, stopping: AbortSignal): Promise<void> {
   if (begun.kind === 'skip' || begun.kind === 'open') return
-  const start: Start = {
-    key,
-    document: begun.document,
-    epoch: begun.epoch,
-    starts: begun.starts,
-    startedAtMs: performance.now(),
-    rules: services.refusedUnder(),
-    ended: true,
+  const start = beginStart(key, begun, services.refusedUnder())
+  try {
+    await attempt(services, start, begun.kind, stopping)
+  } catch (error) {
+    // Its end could not be written. Whoever takes over ends the stage; that this start is not at work any more only this process knows.
+    if (!start.working) services.lateEnds.follow(start, Promise.resolve())
+    throw error
   }
-  if (begun.kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
+}
+
+async function attempt(services: Services, start: Start, kind: 'run' | 'exhausted', stopping: AbortSignal): Promise<void> {
+  const { key } = start
+  if (kind === 'exhausted') return fail(services, start, new AppError('ATTEMPTS_EXHAUSTED'))
   const passPoint = (point: 'started' | 'worked' | 'committed') => services.passPoint(`${key.stage}:${point}`, key.document_id)
   try {
     passPoint('started')
@@ -147,56 +133,9 @@ async function run(services: Services, key: StageKey, begun: Begun, stopping: Ab
   }
 }
 
-async function runHandler(services: Services, start: Start, stopping: AbortSignal): Promise<StageResult> {
-  const { timeoutMs } = JOBS[start.key.stage]
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const signal = AbortSignal.any([timeout, stopping])
-  const tenantKeys = await services.tenants.keys(start.key.tenant_id)
-  // An abort that came before there is a listener would never be heard.
-  signal.throwIfAborted()
-  const { tenant_id, document_id, revision } = start.key
-  const working = services.handlers[start.key.stage]({
-    document: start.document,
-    key: { tenant_id, document_id, revision },
-    epoch: start.epoch,
-    tenantKeys,
-    signal,
-    expectTime: () => {
-      if (performance.now() - start.startedAtMs > timeoutMs) throw new AppError('STAGE_TIMEOUT')
-    },
-  })
-  start.ended = false
-  // A handler that does not heed the signal loses the race; its late result is dropped and the fence refuses its writes.
-  return await new Promise<StageResult>((resolve, reject) => {
-    const abort = () => {
-      reject(timeout.aborted ? new AppError('STAGE_TIMEOUT') : signal.reason)
-      if (!start.ended) void endLate(services, start, working)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    // A listener that stayed would keep the result, a document's text and keys, for as long as the stage may take.
-    const ended = () => {
-      start.ended = true
-      signal.removeEventListener('abort', abort)
-    }
-    working.then(ended, ended)
-    working.then(resolve, (error) =>
-      reject(timeout.aborted ? new AppError('STAGE_TIMEOUT', undefined, { cause: error }) : stopping.aborted ? stopping.reason : error),
-    )
-  })
-}
-
-/** A start that was given up ends when its handler does: what it wrote outside PostgreSQL until then may be newer than an erasure. */
-async function endLate(services: Services, start: Start, working: Promise<unknown>): Promise<void> {
-  await Promise.allSettled([working])
-  try {
-    await stepAside(services, start)
-  } catch (error) {
-    services.log.warn({ documentId: start.key.document_id, stage: start.key.stage, ...errorFields(error) }, 'a late start could not say so')
-  }
-}
-
-async function stepAside(services: Services, { key, epoch }: Start): Promise<void> {
-  await withTenant(services.database, key.tenant_id, (tx) => giveWay(tx, key, epoch))
+async function stepAside(services: Services, start: Start): Promise<void> {
+  const { key, epoch } = start
+  await withTenant(services.database, key.tenant_id, (tx) => giveWay(tx, key, epoch, { returned: hasReturned(start) }))
   services.onDue()
 }
 
@@ -211,9 +150,10 @@ async function commit(services: Services, start: Start, result: StageResult): Pr
     const assigned = key.stage === 'enrich' || key.stage === 'done' ? await assignRetention(tx, services.retention, key) : null
     const described = assigned ? { ...start, document: { ...start.document, ...assigned } } : start
     await appendEvent(tx, key.tenant_id, { ...eventOf(described), ...result.event, ...probed, ...outcome, phase: 'completed' })
-    if (result.failed) await failStage(tx, key, result.failed, 'failed')
-    else if (result.againInMs) await postponeStage(tx, key, { dueInMs: result.againInMs, countStart: false, code: null })
-    else await completeStage(tx, key)
+    const returned = hasReturned(start)
+    if (result.failed) await failStage(tx, key, result.failed, { outcome: 'failed', returned })
+    else if (result.againInMs) await postponeStage(tx, key, { dueInMs: result.againInMs, countStart: false, code: null, returned })
+    else await completeStage(tx, key, { returned })
   })
 }
 
@@ -258,8 +198,8 @@ async function recover(services: Services, start: Start, error: unknown): Promis
   await fail(services, start, error)
 }
 
-function postpone(services: Services, start: Start, options: Parameters<typeof postponeStage>[2]): Promise<boolean> {
-  return unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, options))
+function postpone(services: Services, start: Start, options: Omit<Parameters<typeof postponeStage>[2], 'returned'>): Promise<boolean> {
+  return unlessSuperseded(services, start, (tx) => postponeStage(tx, start.key, { ...options, returned: hasReturned(start) }))
 }
 
 async function fail(services: Services, start: Start, error: unknown): Promise<void> {
@@ -273,7 +213,7 @@ async function fail(services: Services, start: Start, error: unknown): Promise<v
       result: 'failed',
       error_code: code,
     })
-    await failStage(tx, start.key, code, refused ? { refusedUnder: start.rules } : 'failed')
+    await failStage(tx, start.key, code, { outcome: refused ? { refusedUnder: start.rules } : 'failed', returned: hasReturned(start) })
   })
   if (ended) observe(services, start, refused ? 'refused' : 'failed')
 }
@@ -288,7 +228,7 @@ async function unlessSuperseded(services: Services, start: Start, write: (tx: Tx
     return true
   } catch (error) {
     if (errorCode(error) !== 'STALE_EPOCH') throw error
-    if (start.ended) await stepAside(services, start)
+    if (!start.working) await stepAside(services, start)
     return false
   }
 }

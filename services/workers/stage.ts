@@ -17,6 +17,8 @@ export interface StageRun {
   signal: AbortSignal
   /** Throws STAGE_TIMEOUT when the time is over, also in a process that stood still and heard no signal. To be called before each write to a store. */
   expectTime(): void
+  /** To be called when a store gave no answer to a write, which it may carry out after this start has ended: an erasure then waits as for a start without an end. */
+  leaveUnanswered(): void
 }
 
 /**

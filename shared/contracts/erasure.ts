@@ -85,7 +85,8 @@ const Refusal = z.strictObject({ document_id: z.uuid(), reason: HoldReason, hold
 
 /**
  * `key_id`: the API key that asked; null where a rule of retention did. `ground` is null where a document was erased by its id and nobody said why. `done`:
- * nothing of it is under way any more; the refused stay.
+ * nothing of it is under way any more; the refused stay. `settles_at`: every store was found empty, but a start of a stage has not said that it has ended,
+ * and may write; when it says so, or at that time, the stores are emptied and read back once more. Null: nothing such is waited for.
  */
 export const ErasureView = z.strictObject({
   erasure_id: z.uuid(),
@@ -98,6 +99,7 @@ export const ErasureView = z.strictObject({
   extended_at: z.iso.datetime().nullable(),
   state: ErasureState,
   completed_at: z.iso.datetime().nullable(),
+  settles_at: z.iso.datetime().nullable(),
   counts: z.strictObject({ documents: z.int(), erasing: z.int(), erased: z.int(), refused: z.int() }),
   refusals: z.array(Refusal),
 })

@@ -7,6 +7,7 @@ import type { Identity } from './api-keys.ts'
 import type { Tx } from './connection.ts'
 import { buryDocument, readRow } from './documents.ts'
 import { appendEvent, describeDocument } from './events.ts'
+import { settlesAt } from './open-starts.ts'
 import { activeHold, type Hold, restrictDocument } from './restrictions.ts'
 import type { Tables } from './schema.ts'
 import { monthsAfter } from './terms.ts'
@@ -202,6 +203,7 @@ export async function listDueCertificates(tx: Tx, limit: number, after: string |
 export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView> {
   const items = await tx.selectFrom('erasure_items').selectAll().where('request_id', '=', row.id).orderBy('document_id').execute()
   const count = (state: string) => items.filter((item) => item.state === state).length
+  const erasing = items.filter(({ state }) => state === 'erasing').map(({ document_id }) => document_id)
   return {
     erasure_id: row.id,
     key_id: row.key_id,
@@ -213,6 +215,7 @@ export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView>
     extended_at: row.extended_at?.toISOString() ?? null,
     state: row.state,
     completed_at: row.completed_at?.toISOString() ?? null,
+    settles_at: (await settlesAt(tx, erasing))?.toISOString() ?? null,
     counts: { documents: items.length, erasing: count('erasing'), erased: count('erased'), refused: count('refused') },
     refusals: items.flatMap(({ document_id, refusal, hold_until }) =>
       refusal === null ? [] : [{ document_id, reason: refusal, hold_until: hold_until?.toISOString() ?? null }],

@@ -145,6 +145,8 @@ export interface Tables {
     error_code: ErrorCode | null
     /** The rules (`refusedUnder` of shared/runtime/rules.ts) that refused this stage, the newest last: it is not made due again under one of them. */
     refused_under: Generated<string[]>
+    /** The epochs of the starts that have begun and not said that their work has returned (open-starts.ts). */
+    open_epochs: Generated<number[]>
   }
   extraction_schemas: {
     tenant_id: string

@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely'
 import { AppError, type ErrorCode } from '../contracts/errors.ts'
 import { FIRST_STAGE, JOBS, type Stage, type StageJob } from '../contracts/jobs.ts'
 import type { Tx } from './connection.ts'
+import { withNext, without } from './open-starts.ts'
 import { enqueue, OUTBOX_CHANNEL } from './outbox.ts'
 import type { StageStatus, Tables } from './schema.ts'
 
@@ -62,7 +63,8 @@ export async function beginStage(tx: Tx, key: StageKey, { takeOver }: { takeOver
     WITH document AS (
       SELECT * FROM documents WHERE id = ${document_id} FOR NO KEY UPDATE
     ), started AS (
-      UPDATE stages s SET status = 'running', epoch = epoch + 1, starts = starts + 1, started_at = now(), queued_at = now()
+      UPDATE stages s SET status = 'running', epoch = epoch + 1, starts = starts + 1, started_at = now(), queued_at = now(),
+        open_epochs = ${withNext(stage)}
       FROM document d
       WHERE s.document_id = d.id AND s.revision = ${revision} AND s.stage = ${stage}
         AND (s.stage = 'erase' OR (d.erased_at IS NULL AND d.restricted_at IS NULL AND d.revision = s.revision))
@@ -103,18 +105,28 @@ export async function assertCurrent(tx: Tx, key: StageKey, epoch: number): Promi
   if (!stage?.live || stage.epoch !== epoch || stage.status !== 'running') throw new AppError('STALE_EPOCH')
 }
 
+/** Whether the work of a start has returned, so that it can write nothing any more, in PostgreSQL or elsewhere. */
+interface Returned {
+  returned: boolean
+}
+
 /**
- * For a start that could not commit because of an erasure or a newer revision: it is marked as ended, so that no erasure waits for its time to be over.
- * Where an erasure is the reason it is made due again: what this start wrote outside PostgreSQL may be newer than what the erasure removed.
+ * For a start that could not commit. What it still has open is closed. Because of an erasure or a newer revision it is marked as ended as well, and where
+ * an erasure is the reason that is made due again: what this start wrote outside PostgreSQL may be newer than what the erasure removed.
  */
-export async function giveWay(tx: Tx, key: StageKey, epoch: number): Promise<void> {
+export async function giveWay(tx: Tx, key: StageKey, epoch: number, { returned }: Returned): Promise<void> {
   const document = await tx
     .selectFrom('documents')
     .select(['erased_at', 'revision'])
     .where('id', '=', key.document_id)
     .forNoKeyUpdate()
     .executeTakeFirst()
-  if (!document || key.stage === 'erase' || (!document.erased_at && document.revision === key.revision)) return
+  if (!document) return
+  if (returned)
+    await stageRow(tx, key)
+      .set({ open_epochs: without(sql<number>`${epoch}`) })
+      .execute()
+  if (key.stage === 'erase' || (!document.erased_at && document.revision === key.revision)) return
   const code: ErrorCode = document.erased_at ? 'DOCUMENT_ERASED' : 'REVISION_SUPERSEDED'
   await stageRow(tx, key)
     .where('epoch', '=', epoch)
@@ -135,8 +147,10 @@ export async function giveWay(tx: Tx, key: StageKey, epoch: number): Promise<voi
 }
 
 /** Ends a stage well and makes the next one due. Call after `assertCurrent` in the same transaction. */
-export async function completeStage(tx: Tx, key: StageKey): Promise<void> {
-  await stageRow(tx, key).set({ status: 'completed', finished_at: sql<Date>`now()`, error_code: null }).execute()
+export async function completeStage(tx: Tx, key: StageKey, { returned }: Returned): Promise<void> {
+  await stageRow(tx, key)
+    .set({ status: 'completed', finished_at: sql<Date>`now()`, error_code: null, ...closed(returned) })
+    .execute()
   const next = JOBS[key.stage].next
   if (next) await scheduleStage(tx, { ...key, stage: next })
   else await notifyProgress(tx, key.document_id)
@@ -146,12 +160,18 @@ export async function completeStage(tx: Tx, key: StageKey): Promise<void> {
  * Ends a stage, and with it the revision, with a reason. A refusal by the policy ends as `refused`, under rules that are remembered; everything else as
  * `failed`.
  */
-export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome: 'failed' | { refusedUnder: string }): Promise<void> {
+export async function failStage(
+  tx: Tx,
+  key: StageKey,
+  code: ErrorCode,
+  { outcome, returned }: Returned & { outcome: 'failed' | { refusedUnder: string } },
+): Promise<void> {
   await stageRow(tx, key)
     .set({
       status: 'failed',
       finished_at: sql<Date>`now()`,
       error_code: code,
+      ...closed(returned),
       ...(outcome === 'failed' ? {} : { refused_under: withRules(outcome.refusedUnder) }),
     })
     .execute()
@@ -170,18 +190,24 @@ export async function failStage(tx: Tx, key: StageKey, code: ErrorCode, outcome:
 export async function postponeStage(
   tx: Tx,
   key: StageKey,
-  options: { dueInMs: number; countStart: boolean; code: ErrorCode | null },
+  options: Returned & { dueInMs: number; countStart: boolean; code: ErrorCode | null },
 ): Promise<void> {
   await stageRow(tx, key)
     .set((row) => ({
       status: 'pending' as StageStatus,
       error_code: options.code,
       queued_at: sql<Date>`now() + ${options.dueInMs} * interval '1 millisecond'`,
+      ...closed(options.returned),
       ...(options.countStart ? {} : { starts: row('starts', '-', 1) }),
     }))
     .execute()
   await enqueue(tx, key.stage, key, options.dueInMs)
   await notifyProgress(tx, key.document_id)
+}
+
+/** The start that the fence has let through is the last one. */
+function closed(returned: boolean) {
+  return returned ? { open_epochs: without() } : {}
 }
 
 /** The newest last, each once, and of very many the newest. */

@@ -136,7 +136,7 @@ async function showErasure(
 ): Promise<Demo['erased']> {
   const before = await countHits(client, id, query)
   output.line(`  before   a search for ${quoted(query)} finds it ${before === 1 ? 'once' : `${before} times`}`)
-  const event = await eraseAndWait(client, id)
+  const { event } = await eraseAndWait(client, id)
   const foundAfter = (await countHits(client, id, query)) + (await countReadable(client, id))
   const gone = await isErased(client, id)
   const verdict = foundAfter === 0 ? output.paint('green', 'gone') : output.paint('red', `found ${foundAfter} times`)

@@ -135,6 +135,9 @@ function printErasure(output: Output, view: ErasureView): void {
     ['why', whyOf(view)],
     ['received', view.received_at],
     ['due', view.extended_at === null ? view.due_at : `${view.due_at}, extended ${view.extended_at.slice(0, 10)}`],
+    ...(view.settles_at === null
+      ? []
+      : [['stores', `empty; read back once more by ${view.settles_at}, because a stage has not said that it ended`]]),
     ...view.refusals.map(({ document_id, reason, hold_until }) => [
       'refused',
       `${document_id}, ${reason}${hold_until === null ? '' : ` until ${hold_until}`}; restricted instead`,

@@ -1,23 +1,19 @@
-import { sql } from 'kysely'
 import type { BlobStore } from '../../../shared/blobs/port.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
-import { JOBS } from '../../../shared/contracts/jobs.ts'
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
 import { type Artifact, listArtifacts, markErased } from '../../../shared/database/artifacts.ts'
-import { type Tx, withTenant } from '../../../shared/database/connection.ts'
-import { countContent, deleteContent, type RevisionKey } from '../../../shared/database/content.ts'
+import { withTenant } from '../../../shared/database/connection.ts'
+import { countContent, deleteContent } from '../../../shared/database/content.ts'
 import { requestBehind, settleErasure } from '../../../shared/database/erasures.ts'
+import { whenSettled } from '../../../shared/database/open-starts.ts'
 import type { Tombstones } from '../../../shared/database/tombstones.ts'
 import type { SearchStore } from '../../../shared/search/port.ts'
 import type { StageHandler, StageServices } from '../stage.ts'
 
-/** After its time a start begins no write (StageRun.expectTime), and no request to a store takes longer than this. */
-const SETTLE_MS = 70_000
-
 /**
  * Removes every trace of a document and reads every store back. Deleting the original destroys the document's key, and with it each sealed
- * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a stage may
- * still be at work, the whole of it is done again when that stage can no longer write.
+ * column in heap, write-ahead log and backups. Stores outside PostgreSQL cannot join the tombstone's transaction: where a start of a stage has
+ * not said that its work has returned, the whole of it is done again when it says so, or when its time is over.
  */
 export function createErase({
   database,
@@ -28,7 +24,9 @@ export function createErase({
 }: StageServices & { blobs: BlobStore; search: SearchStore; tombstones: Tombstones }): StageHandler {
   return async ({ key }) => {
     const place = { tenantId: key.tenant_id, documentId: key.document_id }
-    const [artifacts, behind] = await withTenant(database, key.tenant_id, async (tx) => [
+    // Asked before the stores are emptied: what ends or runs out of time meanwhile may have written behind the probes.
+    const [settled, artifacts, behind] = await withTenant(database, key.tenant_id, async (tx) => [
+      await whenSettled(tx, [key.document_id]),
       await listArtifacts(tx, key.document_id),
       await requestBehind(tx, key.document_id),
     ])
@@ -43,12 +41,11 @@ export function createErase({
       { store: search.name, kind: 'points', remaining: points },
       { store: blobs.name, kind: 'original', remaining: original },
     ])
-    const lookAgainInMs = await withTenant(database, key.tenant_id, (tx) => untilSettledMs(tx, key))
     return {
       write: async (tx) => {
         await deleteContent(tx, key.document_id)
         await markErased(tx, key.document_id)
-        if (lookAgainInMs === 0) await settleErasure(tx, key.document_id)
+        if (settled === null) await settleErasure(tx, key.document_id)
       },
       probe: async (tx) => {
         const remaining = await countContent(tx, key.document_id)
@@ -56,7 +53,7 @@ export function createErase({
         return { stores: [...emptied, { store: 'postgres', kind: 'pages, fields, chunks, annex', remaining }] }
       },
       event: { operation: 'Erase', ...behind },
-      ...(lookAgainInMs > 0 ? { againInMs: lookAgainInMs } : {}),
+      ...(settled === null ? {} : { againInMs: settled.inMs }),
     }
   }
 }
@@ -76,22 +73,4 @@ export function figuresOf(artifacts: readonly Pick<Artifact, 'store' | 'kind'>[]
 function refuseForeignStores(artifacts: readonly Artifact[], configured: readonly string[]): void {
   const foreign = artifacts.find(({ store }) => !configured.includes(store))
   if (foreign) throw new AppError('ERASURE_INCOMPLETE', `the store ${foreign.store} holds something of it and is not configured`)
-}
-
-/**
- * How long until no start of a stage can write any more; 0 when all have ended. A start may still be at work although its stage is not `running`:
- * one that timed out without heeding its signal, and one whose job was given to another worker. Only a stage that was started once and has ended is
- * known to be still.
- */
-async function untilSettledMs(tx: Tx, key: RevisionKey): Promise<number> {
-  const unsettled = await tx
-    .selectFrom('stages')
-    .select(['stage', sql<number>`extract(epoch FROM now() - started_at) * 1000`.as('age_ms')])
-    .where('document_id', '=', key.document_id)
-    .where('stage', '!=', 'erase')
-    .where('epoch', '>', 0)
-    .where((row) => row.or([row('status', 'in', ['pending', 'running']), row('epoch', '>', 1)]))
-    .execute()
-  const waits = unsettled.map((row) => JOBS[row.stage].timeoutMs + SETTLE_MS - Number(row.age_ms))
-  return Math.max(0, ...waits.map(Math.ceil))
 }

@@ -88,9 +88,16 @@ export function createIndex(services: IndexServices): StageHandler {
  * Writes the points and counts them. Where a newer revision has become the live one meanwhile, its `done` may have removed what there was of this one
  * before this was written, and nobody would look again.
  */
-async function store({ database, search }: IndexServices, { key, expectTime }: StageRun, points: readonly Point[]): Promise<number> {
+async function store(
+  { database, search }: IndexServices,
+  { key, expectTime, leaveUnanswered }: StageRun,
+  points: readonly Point[],
+): Promise<number> {
   try {
-    await search.replace(key, points, expectTime)
+    await search.replace(key, points, expectTime).catch((error: unknown) => {
+      leaveUnanswered()
+      throw error
+    })
     return await search.count(key)
   } finally {
     const { tenant_id, document_id } = key

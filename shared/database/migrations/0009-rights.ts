@@ -4,9 +4,11 @@ const TENANT_TABLES = ['holds', 'erasure_requests', 'erasure_items'] as const
 
 /**
  * Erasure on request, what stands against it, and the restriction of Art. 18, each with the API key that ordered it: the id alone, which outlives its
- * revocation. An erasure without one is the work of a rule.
+ * revocation. An erasure without one is the work of a rule. Of a stage, which starts may still be at work; of those that began just before this nobody knows.
  */
 export const RIGHTS = `
+  ALTER TABLE stages ADD COLUMN open_epochs int[] NOT NULL DEFAULT '{}';
+  UPDATE stages SET open_epochs = ARRAY[epoch] WHERE started_at > now() - interval '1 hour';
   ALTER TABLE documents ADD COLUMN restricted_at timestamptz, ADD COLUMN restriction_ground text, ADD COLUMN restricted_by uuid;
   GRANT SELECT (restricted_at) ON documents TO ${SYSTEM_ROLE};
   CREATE TABLE holds (

@@ -82,6 +82,32 @@ describe('commands over a running server', () => {
     expect(paths.filter((path) => path.endsWith('/record'))).toEqual([])
   })
 
+  test('erase that has only to wait for a start of a stage says until when, on one line and not as an error, and ends as not done yet', async () => {
+    const settlesAt = '2026-11-27T18:04:10.000Z'
+    const { url, ids } = await filled({ erasingLooks: 100, settlesAt })
+    const { code, stdout, stderr } = await runCli(['erase', ids[0], '--wait', '0'], { url })
+    expect([code, stderr]).toEqual([75, ''])
+    expect(stdout).toMatch(
+      new RegExp(`^${ids[0]}  erased from sqlite; one of its stages .* ${settlesAt}; .*: greffier erasures certificate [0-9a-f-]{36}\n$`),
+    )
+    const asJson = await runCli(['erase', ids[1], '--wait', '0', '--json'], { url })
+    expect([asJson.code, JSON.parse(asJson.stdout)]).toEqual([
+      75,
+      {
+        document_id: ids[1],
+        status: 'erased',
+        erasure: { erasure_id: expect.any(String), state: 'erasing', settles_at: settlesAt },
+      },
+    ])
+  })
+
+  test('erase that is not done in its time for any other reason is an error', async () => {
+    const { url, ids } = await filled({ erasingLooks: 100 })
+    const { code, stdout, stderr } = await runCli(['erase', ids[0], '--wait', '1'], { url })
+    expect([code, stdout, stderr]).toEqual([75, '', expect.stringContaining('not done within 1 s; it goes on')])
+    expect((await runCli(['erase', ids[0], '--wait', 'long'], { url })).code).toBe(64)
+  })
+
   test('erase of a document whose request a restored backup does not know waits for none', async () => {
     const { url, ids } = await filled({ forgetful: true })
     const { code, stdout } = await runCli(['erase', ids[0]], { url })

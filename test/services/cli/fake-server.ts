@@ -24,6 +24,8 @@ export interface FakeServerOptions {
   inventive?: boolean
   /** How often an erasure is looked at before it is done. */
   erasingLooks?: number
+  /** What it says of an erasure that is not done: the stores are empty, and are looked at again then. */
+  settlesAt?: string
   /** An erasure is by no request, as after a backup was restored. */
   forgetful?: boolean
 }
@@ -187,6 +189,7 @@ export async function startFakeServer(options: FakeServerOptions = {}) {
       extended_at: null,
       state: done ? 'done' : 'erasing',
       completed_at: done ? now : null,
+      settles_at: done ? null : (options.settlesAt ?? null),
       counts: { documents: 1, erasing: done ? 0 : 1, erased: done ? 1 : 0, refused: 0 },
       refusals: [],
     }

@@ -77,7 +77,7 @@ test('a certificate that is in the making while what it calls remaining is erase
   let settled = false
   const settling = bench.tenant(async (tx) => {
     await settleErasure(tx, key.document_id)
-    await completeStage(tx, { ...key, stage: 'erase' })
+    await completeStage(tx, { ...key, stage: 'erase' }, { returned: true })
     settled = true
   })
   await waitUntil(async () => settled || (await blockedTransactions(bench)) > 0, 'the erasure to come to the request')

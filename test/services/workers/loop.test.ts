@@ -2,17 +2,20 @@ import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Transaction } from 'kysely'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startWorkerLoop, type WorkerLoop } from '../../../services/workers/loop.ts'
 import type { StageHandler, StageHandlers, StageResult, StageRun } from '../../../services/workers/stage.ts'
 import { AppError, errorCode } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { JOBS, STAGES, type Stage } from '../../../shared/contracts/jobs.ts'
+import type { Database } from '../../../shared/database/connection.ts'
 import type { RevisionKey } from '../../../shared/database/content.ts'
 import { addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import { readRecord } from '../../../shared/database/events.ts'
 import { openListener } from '../../../shared/database/listen.ts'
 import { OUTBOX_CHANNEL } from '../../../shared/database/outbox.ts'
+import type { Tables } from '../../../shared/database/schema.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { openPostgresQueues, openRedisQueues } from '../../../shared/queue/backend.ts'
@@ -341,6 +344,124 @@ describe('while a stage runs', () => {
   })
 })
 
+describe('a start is open', () => {
+  test.each([
+    ['completes', async () => nothing()],
+    ['ends with a finding', async () => ({ ...nothing(), failed: 'NO_TEXT' as const })],
+    ['has to look again', async () => ({ ...nothing(), againInMs: 1_000 })],
+    ['fails and is repeated', () => Promise.reject(new AppError('UNAVAILABLE'))],
+    ['waits for its provider', () => Promise.reject(new AppError('MODEL_BUSY'))],
+    ['fails for good', () => Promise.reject(new AppError('PDF_ENCRYPTED'))],
+    ['is refused', () => Promise.reject(new AppError('POLICY_REFUSED'))],
+  ])('while its handler is at work, and no longer when it %s', async (_how, end) => {
+    const going = gate()
+    const { deliver, ran } = start({
+      extract: async () => {
+        await going.passed
+        return end()
+      },
+    })
+    const key = await bench.upload()
+    const delivered = deliver('extract', key)
+    await waitUntil(() => ran.length === 1, 'the stage to run')
+    expect(await openOf(key)).toEqual([1])
+    going.open()
+    await delivered
+    expect(await openOf(key)).toEqual([])
+  })
+
+  test('no longer when its starts are used up and it is never run', async () => {
+    const { deliver } = start()
+    const key = await bench.upload()
+    await bench.query('UPDATE greffier.stages SET starts = $2 WHERE document_id = $1', [key.document_id, JOBS.extract.attempts])
+    await deliver('extract', key)
+    expect([await openOf(key), (await statusOf(key))?.error_code]).toEqual([[], 'ATTEMPTS_EXHAUSTED'])
+  })
+
+  test('after its time for as long as its handler does not heed the signal', async () => {
+    const late = gate()
+    const { deliver } = start(
+      {
+        extract: async () => {
+          await late.passed
+          return nothing()
+        },
+      },
+      { extract: 100 },
+    )
+    const key = await bench.upload()
+    await deliver('extract', key)
+    expect(await stageOf(key, 'extract')).toMatchObject({ status: 'pending', error_code: 'STAGE_TIMEOUT' })
+    expect(await openOf(key)).toEqual([1])
+    late.open()
+    await waitUntil(async () => (await openOf(key)).length === 0, 'it to say that it has ended')
+  })
+
+  test('beside the one that took over from it, until it ends itself', async () => {
+    const gates = [gate(), gate()]
+    const { deliver, ran } = start({
+      extract: async () => {
+        await gates[ran.length - 1]?.passed
+        return nothing()
+      },
+    })
+    const key = await bench.upload()
+    const first = deliver('extract', key)
+    await waitUntil(() => ran.length === 1, 'the first start')
+    const second = deliver('extract', key)
+    await waitUntil(() => ran.length === 2, 'the second start')
+    gates[1]?.open()
+    await second
+    expect(await openOf(key)).toEqual([1])
+    gates[0]?.open()
+    await first
+    expect(await openOf(key)).toEqual([])
+  })
+
+  test('although it has ended, when a store gave no answer to what it wrote', async () => {
+    const { deliver } = start({
+      extract: ({ leaveUnanswered }) => {
+        leaveUnanswered()
+        return Promise.reject(new AppError('UNAVAILABLE'))
+      },
+    })
+    const key = await bench.upload()
+    await deliver('extract', key)
+    expect(await openOf(key)).toEqual([1])
+  })
+
+  test('no longer than the database cannot be told of its end', async () => {
+    let away = false
+    const going = gate()
+    const transaction = () => ({
+      execute: <Result>(work: (tx: Transaction<Tables>) => Promise<Result>) =>
+        away ? Promise.reject(new AppError('UNAVAILABLE')) : bench.database.transaction().execute(work),
+    })
+    const database = { transaction, declare: bench.database.declare } as unknown as Database
+    const { deliver, lines } = start(
+      {
+        extract: async () => {
+          await going.passed
+          return nothing()
+        },
+      },
+      {},
+      { database },
+    )
+    const key = await bench.upload()
+    const delivered = deliver('extract', key)
+    await waitUntil(async () => (await openOf(key)).length === 1, 'the stage to run')
+    away = true
+    going.open()
+    await expect(delivered).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await waitUntil(() => lines.some(({ message }) => message === 'a late start could not say that it has ended'), 'it to try')
+    expect(await openOf(key)).toEqual([1])
+    away = false
+    await waitUntil(async () => (await openOf(key)).length === 0, 'it to say that it has ended')
+    expect(await stageOf(key, 'extract')).toMatchObject({ status: 'running', epoch: 1 })
+  })
+})
+
 describe('closing', () => {
   test('lets active work finish', async () => {
     const going = gate()
@@ -368,7 +489,7 @@ describe('closing', () => {
     await bench.query('TRUNCATE greffier.outbox')
     const delivered = [deliver('extract', heeding), deliver('enrich', deaf)]
     await waitUntil(() => ran.length === 2, 'both stages to run')
-    await loop.close(50)
+    const closing = loop.close(50)
     await Promise.all(delivered)
     for (const [key, stage] of [
       [heeding, 'extract'],
@@ -379,6 +500,28 @@ describe('closing', () => {
       // Not at once: the queue still holds the job that is being handed back, and would ignore it.
       expect(await pauseMs(key)).toBeGreaterThan(500)
     }
+    // The deaf one is waited for no longer than a moment.
+    await closing
+  })
+
+  test('waits for a handler that heeds its signal a little later, and says that it has ended', async () => {
+    const ending = gate()
+    const { deliver, loop, ran } = start({
+      extract: async ({ signal }) => {
+        await once(signal, 'abort')
+        await ending.passed
+        throw signal.reason
+      },
+    })
+    const key = await bench.upload()
+    const delivered = deliver('extract', key)
+    await waitUntil(() => ran.length === 1, 'the stage to run')
+    const closing = loop.close(0)
+    await delivered
+    expect(await openOf(key)).toEqual([1])
+    ending.open()
+    await closing
+    expect(await openOf(key)).toEqual([])
   })
 
   test('hands back a job that was just about to begin when the time was over', async () => {
@@ -396,10 +539,12 @@ describe('closing', () => {
       },
       {},
       {
-        ...bench.tenants,
-        keys: async (tenantId) => {
-          if (ran.length > 0) await held.passed
-          return bench.tenants.keys(tenantId)
+        tenants: {
+          ...bench.tenants,
+          keys: async (tenantId) => {
+            if (ran.length > 0) await held.passed
+            return bench.tenants.keys(tenantId)
+          },
         },
       },
     )
@@ -492,7 +637,7 @@ interface Started {
 function start(
   handlers: Partial<StageHandlers> = {},
   timeoutsMs: Partial<Record<Stage, number>> = {},
-  tenants: Tenants = bench.tenants,
+  others: { tenants?: Tenants; database?: Database } = {},
 ): Started {
   const queue = handQueue()
   const ran: Stage[] = []
@@ -502,7 +647,7 @@ function start(
   onTestFinished(() => {
     for (const [job, timeoutMs] of restore) Object.assign(job, { timeoutMs })
   })
-  const loop = startWorkerLoop({ ...services(), tenants, log, backend: queue.backend, handlers: handlersOf(handlers, ran) })
+  const loop = startWorkerLoop({ ...services(), ...others, log, backend: queue.backend, handlers: handlersOf(handlers, ran) })
   return { deliver: queue.deliver, loop, ran, lines }
 }
 
@@ -567,6 +712,15 @@ async function statusOf(key: RevisionKey) {
 
 async function stageOf(key: RevisionKey, stage: Stage) {
   return (await snapshot(key)).stages.find((row) => row.stage === stage && row.revision === key.revision)
+}
+
+/** The epochs of the starts of `extract` that have not said that their work has returned. */
+async function openOf(key: RevisionKey): Promise<number[]> {
+  const rows = await bench.query<{ open_epochs: number[] }>(
+    'SELECT open_epochs FROM greffier.stages WHERE document_id = $1 AND stage = $2',
+    [key.document_id, 'extract'],
+  )
+  return rows[0]?.open_epochs ?? []
 }
 
 async function snapshot(key: RevisionKey) {

@@ -11,6 +11,7 @@ import { createIndex } from '../../../services/workers/index/stage.ts'
 import { startWorkerLoop } from '../../../services/workers/loop.ts'
 import { createTextRoom } from '../../../services/workers/text-room.ts'
 import type { DataClass } from '../../../shared/contracts/document.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import type { Stage } from '../../../shared/contracts/jobs.ts'
@@ -269,9 +270,8 @@ describe('an erasure', () => {
     await working
     // Whoever has not begun to write when the tombstone comes does not begin.
     if (point !== 'before points') expect(await left(key)).toMatchObject({ rows: 0, points: 0 })
-    // The stage was running at the tombstone, so the erasure is due once more when it can no longer write.
+    // The stage was running at the tombstone, so the erasure is due once more, at once when that stage has said that it has ended.
     expect(await eraseStage(key)).toBe('pending')
-    await letTimePass(key)
     await queue.deliver('erase', key)
     expect(await eraseStage(key)).toBe('completed')
     expect(await left(key)).toEqual({ rows: 0, points: 0, original: false })
@@ -307,11 +307,63 @@ describe('an erasure', () => {
       // The erasure is due again when the late start has said that it has ended, which may be some time after its points are there.
       await waitUntil(() => due > before, 'the late start to give way')
       expect((await left(key)).points).toBeGreaterThan(0)
-      await letTimePass(key)
       await queue.deliver('erase', key)
-      expect(await eraseStage(key)).toBe('completed')
+      expect(await eraseStage(key), lost).toBe('completed')
       expect(await left(key)).toEqual({ rows: 0, points: 0, original: false })
     }
+  })
+
+  test('waits for no stage that failed and was repeated, or that a newer revision left pending, when each of its starts has ended', async () => {
+    const first = await bench.upload({ text: TEXT })
+    const failing = startPipeline(search, { ...SHIPPED_ONLY, find: () => Promise.reject(new AppError('MODEL_UNAVAILABLE')) })
+    const lossy = startPipeline({ ...search, count: async () => 0 })
+    await queue.deliver('extract', first)
+    await failing.deliver('enrich', first)
+    await queue.deliver('enrich', first)
+    await lossy.deliver('index', first)
+    const key = { ...first, revision: await bench.tenant((tx) => addRevision(tx, bench.tenantId, first.document_id, 'reprocess')) }
+    for (const stage of PIPELINE) await queue.deliver(stage, key)
+    const left = await bench.query(
+      `SELECT stage, status, epoch FROM greffier.stages WHERE document_id = $1 AND revision = 1 AND stage <> 'extract' ORDER BY stage`,
+      [key.document_id],
+    )
+    expect(left).toEqual([
+      { stage: 'enrich', status: 'completed', epoch: 2 },
+      { stage: 'index', status: 'pending', epoch: 1 },
+    ])
+    await bury(key)
+    await queue.deliver('erase', key)
+    expect(await eraseStage(key)).toBe('completed')
+  })
+
+  test('waits for the time of a start whose write the search store did not answer: that may be carried out although the start has ended', async () => {
+    const key = await bench.upload({ text: TEXT })
+    const silent = startPipeline({ ...search, replace: () => Promise.reject(new AppError('UNAVAILABLE')) })
+    for (const stage of ['extract', 'enrich'] as const) await queue.deliver(stage, key)
+    await silent.deliver('index', key)
+    for (const stage of ['index', 'done'] as const) await queue.deliver(stage, key)
+    expect(await statusOf(key)).toBe('completed')
+    await bury(key)
+    await queue.deliver('erase', key)
+    expect(await eraseStage(key)).toBe('pending')
+    await letTimePass(key)
+    await queue.deliver('erase', key)
+    expect(await eraseStage(key)).toBe('completed')
+  })
+
+  test('is not done by a pass that a start with time left may have written behind', async () => {
+    const key = await bench.upload({ text: TEXT })
+    await bench.query(
+      `UPDATE greffier.stages SET status = 'running', epoch = 1, open_epochs = '{1}', started_at = now() WHERE document_id = $1`,
+      [key.document_id],
+    )
+    await bury(key)
+    // Its time runs out while the stores are being emptied.
+    const slow = startPipeline({ ...search, remove: () => letTimePass(key) })
+    await slow.deliver('erase', key)
+    expect(await eraseStage(key)).toBe('pending')
+    await queue.deliver('erase', key)
+    expect(await eraseStage(key)).toBe('completed')
   })
 
   test('of a finished document is one pass, once, however often it is delivered', async () => {

@@ -28,6 +28,8 @@ interface Row {
   error: string | null
   /** The rules that refused it. */
   under: string[]
+  /** The epochs of the starts that have not said that their work has returned, in the order in which they began. */
+  open: number[]
 }
 
 /** Where a start waits: nothing done yet; `index` allowed to write its points; everything outside PostgreSQL done and nothing committed. */
@@ -58,6 +60,10 @@ export interface ModelStart {
   abandoned: boolean
   /** What an erasure has seen: something may still be at work. */
   unsettled: boolean
+  /** The search store gave it no answer. */
+  unanswered: boolean
+  /** So much time has passed since it began that it writes nothing any more. */
+  timeOver: boolean
 }
 
 /** One document as the rules say that it has to be. Every method is one transaction, or one effect outside PostgreSQL. */
@@ -109,6 +115,7 @@ export class ModelDocument {
     row.status = 'running'
     row.epoch += 1
     row.starts += 1
+    row.open = [...(this.#settled.has(name) ? [] : row.open), row.epoch]
     this.#settled.delete(name)
     if (view.status === 'received') view.status = 'processing'
     const { epoch, starts } = row
@@ -122,6 +129,8 @@ export class ModelDocument {
       position: 'begun',
       abandoned: false,
       unsettled: false,
+      unanswered: false,
+      timeOver: false,
     }
     if (starts <= JOBS[stage].attempts) return start
     this.#fail(start, 'ATTEMPTS_EXHAUSTED', 'failed')
@@ -159,6 +168,7 @@ export class ModelDocument {
   end(start: ModelStart, ending: Ending): void {
     if (ending === 'ok' || ending === 'no_text' || ending === 'rolled_back')
       while (start.position !== 'worked') if (!this.work(start)) return
+    start.unanswered = start.position === 'registered'
     if (!this.#current(start)) this.giveWay(start)
     else if (ending === 'ok') this.#complete(start)
     else if (ending === 'no_text') {
@@ -178,9 +188,10 @@ export class ModelDocument {
     else this.#postpone(start, null, false)
   }
 
-  /** Ends a start that an erasure or a newer revision has overtaken, and makes the erasure due again: it may have written after it. */
+  /** Of a start that has been overtaken. By an erasure or a newer revision it ends so, and makes the erasure due again: it may have written after it. */
   giveWay(start: ModelStart): void {
     const { view } = this
+    this.#close(start)
     if (start.stage === 'erase' || (!view.erased && view.revision === start.revision)) return
     const row = this.#row(start)
     const error = view.erased ? 'DOCUMENT_ERASED' : 'REVISION_SUPERSEDED'
@@ -243,6 +254,7 @@ export class ModelDocument {
     if (stage === 'erase') view.content = []
     if (start.unsettled) this.#postpone(start, null, false)
     else Object.assign(this.#row(start), { status: 'completed', error: null })
+    this.#close(start)
     const { next } = JOBS[stage]
     if (next) this.#schedule(`${revision}/${next}`)
   }
@@ -254,6 +266,7 @@ export class ModelDocument {
 
   #postpone(start: ModelStart, code: string | null, countStart: boolean): void {
     const row = this.#row(start)
+    if (!start.abandoned) this.#close(start)
     Object.assign(row, { status: 'pending', error: code, starts: row.starts - (countStart ? 0 : 1) })
     this.#put(`${start.revision}/${start.stage}`)
   }
@@ -261,6 +274,7 @@ export class ModelDocument {
   #fail(start: ModelStart, code: string, outcome: 'failed' | 'refused'): void {
     const { view } = this
     const row = this.#row(start)
+    if (!start.abandoned) this.#close(start)
     const under = outcome === 'refused' ? [...row.under.filter((rules) => rules !== start.rules), start.rules] : row.under
     Object.assign(row, { status: 'failed', error: code, under })
     view.events = [...view.events, `${start.revision}/${start.stage} ${outcome === 'refused' ? 'refused' : 'completed'} failed`].sort()
@@ -268,8 +282,8 @@ export class ModelDocument {
   }
 
   #schedule(name: string): void {
-    const { epoch = 0, under = [] } = this.view.stages[name] ?? {}
-    this.view.stages[name] = { status: 'pending', epoch, starts: 0, error: null, under }
+    const { epoch = 0, under = [], open = [] } = this.view.stages[name] ?? {}
+    this.view.stages[name] = { status: 'pending', epoch, starts: 0, error: null, under, open }
     this.#put(name)
   }
 
@@ -279,6 +293,12 @@ export class ModelDocument {
 
   #hold(what: string): void {
     this.view.content = [...new Set([...this.view.content, what])].sort()
+  }
+
+  /** Its work has returned. */
+  #close(start: ModelStart): void {
+    const row = this.#row(start)
+    if (!start.unanswered) row.open = row.open.filter((epoch) => epoch !== start.epoch)
   }
 
   #row({ revision, stage }: ModelStart): Row {
@@ -296,11 +316,7 @@ export class ModelDocument {
 
   #unsettled(): boolean {
     return Object.entries(this.view.stages).some(
-      ([name, row]) =>
-        !name.endsWith('/erase') &&
-        !this.#settled.has(name) &&
-        row.epoch > 0 &&
-        (row.epoch > 1 || row.status === 'pending' || row.status === 'running'),
+      ([name, row]) => !name.endsWith('/erase') && !this.#settled.has(name) && row.open.length > 0,
     )
   }
 }

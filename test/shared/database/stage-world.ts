@@ -259,7 +259,7 @@ const OBSERVE = `
     d.sealed_annex IS NOT NULL OR d.dedupe_hmac IS NOT NULL OR d.content_commit IS NOT NULL AS named,
     d.type IS NOT NULL OR d.language IS NOT NULL AS typed,
     (SELECT jsonb_object_agg(revision || '/' || stage,
-       jsonb_build_object('status', status, 'epoch', epoch, 'starts', starts, 'error', error_code, 'under', refused_under))
+       jsonb_build_object('status', status, 'epoch', epoch, 'starts', starts, 'error', error_code, 'under', refused_under, 'open', open_epochs))
      FROM greffier.stages WHERE document_id = d.id) AS stages,
     ARRAY(SELECT revision || '/' || stage FROM greffier.outbox WHERE document_id = d.id) AS outbox,
     ARRAY(SELECT (e->>'revision') || '/' || (e->>'step') || ' ' || (e->>'phase') || ' ' || (e->>'result')

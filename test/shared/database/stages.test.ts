@@ -38,7 +38,7 @@ test('of fifty starts at once each has its own epoch, and the last alone may wri
     epochs.map((epoch) =>
       bench.tenant(async (tx) => {
         await assertCurrent(tx, key, epoch)
-        await completeStage(tx, key)
+        await completeStage(tx, key, { returned: true })
       }),
     ),
   )
@@ -79,7 +79,7 @@ test('a tombstone waits for the write that is under way, and that write for noth
       })
     await waitUntil(async () => (await blockedTransactions(bench)) > 0, 'the tombstone to wait')
     expect(buried).toBe(false)
-    await completeStage(tx, key)
+    await completeStage(tx, key, { returned: true })
   })
   await burying
   expect(await stagesOf(key)).toMatchObject({ extract: 'completed', enrich: 'pending', erase: 'pending' })
@@ -95,7 +95,7 @@ test('a redelivery that begins while a stage commits waits for it, and is then t
     await waitUntil(async () => (await blockedTransactions(bench)) > 0, 'the redelivery to wait')
     // What a stage writes: without a common order of locks the two would now wait for each other.
     await tx.updateTable('documents').set({ language: 'de' }).where('id', '=', key.document_id).execute()
-    await completeStage(tx, key)
+    await completeStage(tx, key, { returned: true })
   })
   expect(await redelivered).toEqual({ kind: 'skip', reason: 'finished' })
 })
@@ -117,7 +117,7 @@ test.each(STAGES.filter((stage) => stage !== 'erase'))('completing %s makes exac
   await bench.query('DELETE FROM greffier.outbox WHERE document_id = $1', [key.document_id])
   await bench.tenant(async (tx) => {
     await assertCurrent(tx, key, 1)
-    await completeStage(tx, key)
+    await completeStage(tx, key, { returned: true })
   })
   const next = JOBS[stage].next
   const queued = await bench.query('SELECT stage, revision FROM greffier.outbox WHERE document_id = $1', [key.document_id])
@@ -146,7 +146,7 @@ describe.each(STAGES)('the starts of %s', (stage) => {
     expect(await begin(key)).toMatchObject({ kind: 'exhausted', epoch: attempts + 1 })
     await bench.tenant(async (tx) => {
       await assertCurrent(tx, key, attempts + 1)
-      await failStage(tx, key, 'ATTEMPTS_EXHAUSTED', 'failed')
+      await failStage(tx, key, 'ATTEMPTS_EXHAUSTED', { outcome: 'failed', returned: true })
     })
     expect(await begin(key)).toEqual({ kind: 'skip', reason: 'finished' })
     expect(await statusOf(key)).toBe(stage === 'erase' ? 'erased' : 'failed')
@@ -157,7 +157,7 @@ test('handing a stage back does not count its start, but fences the worker that 
   const key = await due()
   for (let round = 1; round <= 2 * JOBS.extract.attempts; round++) {
     expect(await begin(key)).toMatchObject({ kind: 'run', epoch: round, starts: 1 })
-    await bench.tenant((tx) => postponeStage(tx, key, { dueInMs: 0, countStart: false, code: null }))
+    await bench.tenant((tx) => postponeStage(tx, key, { dueInMs: 0, countStart: false, code: null, returned: true }))
     await expect(bench.tenant((tx) => assertCurrent(tx, key, round))).rejects.toMatchObject({ code: 'STALE_EPOCH' })
   }
 })
@@ -166,7 +166,7 @@ test('putting a stage off counts its start and makes it due later', async () => 
   const key = await due()
   await bench.query('DELETE FROM greffier.outbox WHERE document_id = $1', [key.document_id])
   await begin(key)
-  await bench.tenant((tx) => postponeStage(tx, key, { dueInMs: 60_000, countStart: true, code: 'UNAVAILABLE' }))
+  await bench.tenant((tx) => postponeStage(tx, key, { dueInMs: 60_000, countStart: true, code: 'UNAVAILABLE', returned: true }))
   const outbox = await bench.query<{ later: boolean }>(
     `SELECT due_at > now() + interval '50 seconds' AS later FROM greffier.outbox WHERE document_id = $1`,
     [key.document_id],
@@ -180,8 +180,8 @@ test('a failure of one revision leaves no trace in the document when it is the e
   await bench.tenant((tx) => buryDocument(tx, bench.tenantId, key.document_id))
   const erase = { ...key, stage: 'erase' as const }
   await begin(erase)
-  await bench.tenant((tx) => failStage(tx, erase, 'UNAVAILABLE', 'failed'))
-  await bench.tenant((tx) => failStage(tx, key, 'NO_TEXT', 'failed'))
+  await bench.tenant((tx) => failStage(tx, erase, 'UNAVAILABLE', { outcome: 'failed', returned: true }))
+  await bench.tenant((tx) => failStage(tx, key, 'NO_TEXT', { outcome: 'failed', returned: true }))
   expect(await statusOf(key)).toBe('erased')
 })
 

@@ -124,7 +124,7 @@ async function refuse(key: RevisionKey, refusedUnder: string): Promise<void> {
   const stage = { ...key, stage: 'extract' as const }
   await withTenant(bench.database, key.tenant_id, async (tx) => {
     await beginStage(tx, stage, { takeOver: false })
-    await failStage(tx, stage, 'POLICY_REFUSED', { refusedUnder })
+    await failStage(tx, stage, 'POLICY_REFUSED', { outcome: { refusedUnder }, returned: true })
   })
 }
 
