@@ -70,7 +70,25 @@ export const ProcessingEvent = z.strictObject({
   data_categories: z.array(DataCategory).default([]),
   subject_categories: z.array(SubjectCategory).default([]),
   provenance: z.enum(['provided', 'observed', 'derived']).nullable(),
-  recipient: z.strictObject({ processor: z.string(), endpoint: z.string(), region: z.string(), register_hash: z.string() }).nullable(),
+  recipient: z
+    .strictObject({
+      processor: z.string(),
+      endpoint: z.string(),
+      region: z.string(),
+      /** SHA-256 (hex) of the file of the register by which it was called: the version of everything that was known of the processor. */
+      register_hash: z.string(),
+      /**
+       * Who stood behind the processor, as that register knew it on the day of the call: the same over versions of the register that only say more of the same
+       * companies. SHA-256 (hex) over the canonical form (RFC 8785) of a list of `{"country": …, "entity": …}`, one for each entry of the processor's
+       * `subprocessors.list` whose `valid` and `known` both cover the day (`from` is null, before it or on it; `to` is null or after it), equal ones once,
+       * in the order of their own canonical forms by UTF-16 code units. The day is that of the event's `time` (UTC), and of an event with `parent_events` that of its
+       * intent's; a call that was decided as a day ended may have been written on the next. Nobody, also where the register does not hold the processor, is
+       * the empty list. Whether the list was `read` and what operators declare of servers of their own is not in it. Null: the event is older.
+       * Made by `subprocessorSetHash` (shared/ledger/subprocessor-set.ts), which needs the register's file and nothing else.
+       */
+      subprocessor_set_hash: z.string().nullable().default(null),
+    })
+    .nullable(),
   /** To a country outside the EEA, and what allows that (Art. 44 to 49). */
   transfer: z.strictObject({ country: z.string(), importer: z.string(), mechanism: z.string() }).nullable().default(null),
   /** How long the recipient keeps what it was sent: `until` where that has an end. */

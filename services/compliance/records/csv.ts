@@ -31,6 +31,7 @@ const COLUMNS: Readonly<Record<string, (event: ProcessingEvent) => Cell>> = {
   endpoint: ({ recipient }) => recipient?.endpoint ?? null,
   region: ({ recipient }) => recipient?.region ?? null,
   processors_hash: ({ recipient }) => recipient?.register_hash ?? null,
+  subprocessor_set_hash: ({ recipient }) => recipient?.subprocessor_set_hash ?? null,
   transfer_country: ({ transfer }) => transfer?.country ?? null,
   transfer_importer: ({ transfer }) => transfer?.importer ?? null,
   transfer_mechanism: ({ transfer }) => transfer?.mechanism ?? null,
