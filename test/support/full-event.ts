@@ -10,6 +10,7 @@ export const FULL_EVENT: ProcessingEvent = ProcessingEvent.parse({
   doc_ref: '01a21a29-c00f-70a1-8a11-93b2c1a8b771',
   revision: 2,
   content_commit: 'ab'.repeat(32),
+  annex_commit: '9a'.repeat(32),
   parent_events: ['01a21a29-bf9e-7213-a75c-e253bb1537b1'],
   operation: 'Transmit',
   step: 'enrich',

@@ -66,6 +66,7 @@ const COLUMNS: Readonly<Record<string, (event: ProcessingEvent) => Cell>> = {
   request: ({ request_ref }) => request_ref,
   justification_commit: ({ justification_commit }) => justification_commit,
   content_commit: ({ content_commit }) => content_commit,
+  annex_commit: ({ annex_commit }) => annex_commit,
   output_hash: ({ output_hash }) => output_hash,
   parent_events: ({ parent_events }) => parent_events,
 }
