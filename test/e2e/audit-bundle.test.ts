@@ -291,15 +291,22 @@ describe('rules that were edited between two starts', () => {
       .split('\n')
       .map((line) => JSON.parse(line))
     const timeOf = new Map(events.map(({ event_id, time }) => [event_id, time]))
+    const registers = new Map(
+      rulesIn('edited').flatMap((name) => {
+        const hash = /^processors-(.+)\.yaml$/.exec(name)?.[1]
+        return hash === undefined ? [] : [[hash, loadRegister(join(at('edited'), 'rules', name)).register]]
+      }),
+    )
     const sets = new Set<string | null>()
     for (const { time, recipient, parent_events } of events) {
-      if (recipient === null) continue
-      const { register } = loadRegister(join(at('edited'), 'rules', `processors-${recipient.register_hash}.yaml`))
+      const register = registers.get(recipient?.register_hash ?? '')
+      if (recipient === null || register === undefined) continue
       const day = (timeOf.get(parent_events[0] ?? '') ?? time).slice(0, 10)
       expect(recipient.subprocessor_set_hash).toBe(subprocessorSetHash(register, recipient.processor, day))
       sets.add(recipient.subprocessor_set_hash)
     }
     const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+    expect(registers.size).toBe(2)
     expect([...sets]).toEqual([sha256('[]'), sha256('[{"country":"FR","entity":"Ivy SAS"}]')])
   })
 
