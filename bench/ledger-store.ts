@@ -30,7 +30,13 @@ export const DRAFT: EventDraft = {
   criminal: false,
   data_categories: ['identification', 'contact', 'financial'],
   subject_categories: ['customer'],
-  recipient: { processor: 'mistral', endpoint: 'https://api.eu.mistral.ai', region: 'eu', register_hash: HASH },
+  recipient: {
+    processor: 'mistral',
+    endpoint: 'https://api.eu.mistral.ai',
+    region: 'eu',
+    register_hash: HASH,
+    subprocessor_set_hash: HASH,
+  },
   policy: { hash: HASH, rule: 'personal-data-in-the-eea', outcome: 'allowed', failed: [] },
   model: {
     task: 'extract',

@@ -145,7 +145,18 @@ export function createClient(connection: Connection, interrupted: AbortSignal) {
     defaults: (): Promise<UploadDefaults> => get(http, '/v1/defaults', UploadDefaults),
     setDefaults: (chosen: UploadDefaults): Promise<UploadDefaults> =>
       http.json({ method: 'PUT', path: '/v1/defaults', body: chosen, repeatable: true }, UploadDefaults),
-    record: (id: string): Promise<DocumentRecord> => get(http, `/v1/documents/${id}/record`, DocumentRecord),
+    /** With a justification it comes with the annex. */
+    record: (id: string, justification?: string): Promise<DocumentRecord> =>
+      http.json(
+        {
+          method: 'GET',
+          path: `/v1/documents/${id}/record`,
+          query: justification === undefined ? {} : { annex: 'true' },
+          headers: justified(justification),
+          repeatable: true,
+        },
+        DocumentRecord,
+      ),
     records: (question: Record<string, string | undefined>, justification: string | undefined): Promise<RecordsPage> =>
       http.json({ method: 'GET', path: '/v1/records', query: question, headers: justified(justification), repeatable: true }, RecordsPage),
     /** The body is unread, and ends with an error where the export broke off. */

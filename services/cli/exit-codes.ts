@@ -23,7 +23,7 @@ export type ExitCode = number
 const MEANINGS = {
   ok: 'done',
   unexpected: 'something unexpected happened, or the demo did not go as it should',
-  tampered: '`verify`: the bundle contradicts what was signed',
+  tampered: '`verify`: the bundle contradicts what was signed; `record` and `records`: an annex is not the one that an event committed to',
   documentsFailed: 'some documents failed; the others went through',
   incomplete: '`verify`: something that the check needs is not there',
   expectationFailed: 'an expectation of `policy test` does not hold, or `register --strict` found drift',

@@ -15,7 +15,6 @@ import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
 import { createKey, listKeys, revokeKey } from './commands/keys.ts'
 import { list } from './commands/list.ts'
-import { record } from './commands/record.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
@@ -27,7 +26,7 @@ import { addBundles, addLedger } from './ledger-commands.ts'
 import { createOutput } from './output.ts'
 import { type Add, addAdvise, addCosts, addExposure, addPolicy, addProcessors, type Run } from './policy-commands.ts'
 import { clean } from './print/text.ts'
-import { addRecords } from './records-commands.ts'
+import { addRecord, addRecords } from './records-commands.ts'
 import { addRegister } from './register-commands.ts'
 import { addRedrive, addSchemas } from './schema-commands.ts'
 import { loadStandalone } from './standalone.ts'
@@ -120,9 +119,7 @@ function assemble(run: Run): Command {
       [],
     )
     .action((question: string, options) => run(options, (context) => ask(context, question, options.document)))
-  add('record', 'show what was done with a document; also after its erasure')
-    .addArgument(id())
-    .action((document: string, options) => run(options, (context) => record(context, document)))
+  addRecord(add('record', 'show what was done with a document; also after its erasure').addArgument(id()), run)
   addRecords(add, run)
   addRedrive(add, run)
   add('erase', 'erase a document for good')

@@ -1,10 +1,11 @@
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { Purpose } from '../../shared/contracts/document.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { LegalBasis, Operation } from '../../shared/contracts/record.ts'
 import { ExportFormat, Outcome } from '../../shared/contracts/records.ts'
 import { parseTime, parseWith } from './arguments.ts'
+import { record } from './commands/record.ts'
 import { exportRecords, listRecords } from './commands/records.ts'
 import type { Add, Run } from './policy-commands.ts'
 
@@ -13,6 +14,19 @@ const LIMIT = 50
 const LIMIT_MAX = 100_000
 
 const id = parseWith(Uuid, 'not an id')
+
+const ANNEX = ['--annex', 'with file name, metadata and uploader; needs --justification and is itself on record'] as const
+const JUSTIFICATION = ['--justification <text>', 'why the names are needed, 20 characters or more'] as const
+
+/** The command with its document is given. */
+export function addRecord(command: Command, run: Run): void {
+  command
+    .option(...ANNEX, false)
+    .option(...JUSTIFICATION)
+    .action((document: string, { json, annex, justification }) =>
+      run({ json }, (context) => record(context, document, { annex, justification })),
+    )
+}
 
 export function addRecords(add: Add, run: Run): void {
   add('records', 'the record of all documents, newest first; with --format, all of it as a file')
@@ -33,8 +47,8 @@ export function addRecords(add: Add, run: Run): void {
     )
     .addOption(new Option('--format <format>', 'export everything, oldest first').choices(ExportFormat.options))
     .option('--out <file>', 'where the export goes; else to stdout')
-    .option('--annex', 'with file names, metadata and uploader; needs --justification and is itself on record', false)
-    .option('--justification <text>', 'why the names are needed, 20 characters or more')
+    .option(...ANNEX, false)
+    .option(...JUSTIFICATION)
     .action(({ json, format, out, limit, annex, justification, legalBasis, ...options }) => {
       const { document, subject, processor, purpose, operation, outcome, from, to } = options
       const filters = { document, subject, processor, purpose, legal_basis: legalBasis, operation, outcome, from, to }

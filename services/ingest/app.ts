@@ -61,7 +61,7 @@ async function addUploadRoute(scope: HttpServer, services: IngestServices, uploa
       try {
         const accepted = await upload({
           tenantId: request.identity.tenantId,
-          keyId: request.identity.keyId,
+          key: { key_id: request.identity.keyId, name: request.identity.keyName },
           idempotencyKey: request.headers['idempotency-key'],
           ...incoming,
         })

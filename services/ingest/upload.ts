@@ -5,6 +5,7 @@ import type { Vault } from '../../shared/blobs/vault.ts'
 import type { MediaType, UploadAccepted, UploadOptions } from '../../shared/contracts/document.ts'
 import { AppError, ERRORS } from '../../shared/contracts/errors.ts'
 import { newId } from '../../shared/contracts/ids.ts'
+import { sealAnnex } from '../../shared/database/annex.ts'
 import { forgetArtifact, keepOriginal } from '../../shared/database/artifacts.ts'
 import { type Database, type Tx, withTenant } from '../../shared/database/connection.ts'
 import { acceptDocument } from '../../shared/database/documents.ts'
@@ -35,7 +36,7 @@ export interface UploadServices {
 export interface IncomingDocument {
   tenantId: string
   /** The API key that sends it. */
-  keyId: string
+  key: { key_id: string; name: string }
   source: AsyncIterable<Buffer>
   hints: { fileName?: string; contentType?: string }
   /** As far as it is known before the bytes. */
@@ -111,6 +112,11 @@ async function accept(
   if (options.schema !== undefined) await expectUsableSchema(tx, options.schema)
   await keepOriginal(tx, documentId)
   const contentCommit = hmac(stored.keys.commitment, stored.sha256)
+  const annex = sealAnnex(stored.keys, documentId, {
+    file_name: options.file_name ?? null,
+    metadata: options.metadata,
+    uploaded_by: incoming.key,
+  })
   const accepted = await acceptDocument(tx, {
     id: documentId,
     tenant_id: tenantId,
@@ -119,8 +125,7 @@ async function accept(
     options: { ...options, data_classes: classes },
     dedupeHmac: hmac(tenantKeys.requests, 'duplicate', stored.sha256, options.purpose, options.sensitivity, classes.join(',')),
     contentCommit,
-    keys: stored.keys,
-    uploadedBy: incoming.keyId,
+    sealedAnnex: annex.sealed,
   })
   if (accepted.outcome !== 'returned') {
     const assigned = await assignRetention(tx, retention, { tenant_id: tenantId, document_id: accepted.document_id })
@@ -131,12 +136,15 @@ async function accept(
       sensitivity: options.sensitivity,
       data_classes: classes,
     }
+    // A further revision has the key and the annex of the first.
+    const isFirst = accepted.document_id === documentId
     await appendEvent(tx, tenantId, {
       operation: 'Collect',
       step: 'upload',
       phase: 'completed',
       result: 'ok',
-      ...describeDocument({ ...taken, content_commit: accepted.document_id === documentId ? contentCommit : null }, accepted.revision),
+      ...describeDocument({ ...taken, content_commit: isFirst ? contentCommit : null }, accepted.revision),
+      annex_commit: isFirst ? annex.commit : null,
       provenance: 'provided',
     })
   }

@@ -24,6 +24,9 @@ export const OnDuplicate = z.enum(['return', 'version', 'new'])
 export type OnDuplicate = z.infer<typeof OnDuplicate>
 
 const METADATA_KEYS_MAX = 32
+/** Half of a surrogate pair has no UTF-8, and so no hash. JSON can spell it all the same. */
+const NOT_WELL_FORMED = 'not Unicode: half of a surrogate pair'
+const isWellFormed = (text: string) => text.isWellFormed()
 
 /** What is assumed of a document whose upload does not say. An organisation may choose its own; these are Greffier's. */
 export const UploadDefaults = z.strictObject({
@@ -39,9 +42,9 @@ export const UploadOptions = z.strictObject({
   on_duplicate: OnDuplicate.default('return'),
   /** One of the organisation's own; left out, the one for the document's type. */
   schema: SchemaName.optional(),
-  file_name: z.string().min(1).max(255).optional(),
+  file_name: z.string().min(1).max(255).refine(isWellFormed, NOT_WELL_FORMED).optional(),
   metadata: z
-    .record(z.string().min(1).max(64), z.string().max(1024))
+    .record(z.string().min(1).max(64).refine(isWellFormed, NOT_WELL_FORMED), z.string().max(1024).refine(isWellFormed, NOT_WELL_FORMED))
     .refine((value) => Object.keys(value).length <= METADATA_KEYS_MAX, `at most ${METADATA_KEYS_MAX} keys`)
     .default({}),
 })

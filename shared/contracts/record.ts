@@ -45,6 +45,12 @@ export const ProcessingEvent = z.strictObject({
   revision: z.int().nullable(),
   /** HMAC-SHA-256 of the content's hash under a random key of the document: after erasure it says nothing about the content. */
   content_commit: z.string().nullable(),
+  /**
+   * What the document's annex said when this operation wrote it: SHA-256 (hex) over 32 random bytes of salt and then the canonical form (RFC 8785) of the
+   * `Annex` below. The salt lies in the annex and is destroyed with it: after that no guess of a name can be tried on this. Null: the operation wrote no annex
+   * (a further revision keeps the one that the document came with), or the event is older. `checkAnnex` (shared/ledger/annex-commitment.ts) compares.
+   */
+  annex_commit: z.string().nullable().default(null),
   parent_events: z.array(z.uuid()),
   operation: Operation,
   /** The step of the pipeline or the request that did it: upload, extract, enrich, index, done, erase, content, text, search, answer. */
@@ -70,7 +76,25 @@ export const ProcessingEvent = z.strictObject({
   data_categories: z.array(DataCategory).default([]),
   subject_categories: z.array(SubjectCategory).default([]),
   provenance: z.enum(['provided', 'observed', 'derived']).nullable(),
-  recipient: z.strictObject({ processor: z.string(), endpoint: z.string(), region: z.string(), register_hash: z.string() }).nullable(),
+  recipient: z
+    .strictObject({
+      processor: z.string(),
+      endpoint: z.string(),
+      region: z.string(),
+      /** SHA-256 (hex) of the file of the register by which it was called: the version of everything that was known of the processor. */
+      register_hash: z.string(),
+      /**
+       * Who stood behind the processor, as that register knew it on the day of the call: the same over versions of the register that only say more of the same
+       * companies. SHA-256 (hex) over the canonical form (RFC 8785) of a list of `{"country": …, "entity": …}`, one for each entry of the processor's
+       * `subprocessors.list` whose `valid` and `known` both cover the day (`from` is null, before it or on it; `to` is null or after it), equal ones once,
+       * in the order of their own canonical forms by UTF-16 code units. The day is that of the event's `time` (UTC), and of an event with `parent_events` that of its
+       * intent's; a call that was decided as a day ended may have been written on the next. Nobody, also where the register does not hold the processor, is
+       * the empty list. Whether the list was `read` and what operators declare of servers of their own is not in it. Null: the event is older.
+       * Made by `subprocessorSetHash` (shared/ledger/subprocessor-set.ts), which needs the register's file and nothing else.
+       */
+      subprocessor_set_hash: z.string().nullable().default(null),
+    })
+    .nullable(),
   /** To a country outside the EEA, and what allows that (Art. 44 to 49). */
   transfer: z.strictObject({ country: z.string(), importer: z.string(), mechanism: z.string() }).nullable().default(null),
   /** How long the recipient keeps what it was sent: `until` where that has an end. */
@@ -142,15 +166,27 @@ export type ProcessingEvent = z.infer<typeof ProcessingEvent>
 export type EventDraft = Pick<ProcessingEvent, 'operation' | 'step' | 'phase'> &
   Partial<Omit<ProcessingEvent, 'schema' | 'event_id' | 'time' | 'controller_ref' | 'role'>>
 
-/** What a document's annex says; null once the document is erased, and while it is restricted (Art. 18). */
-export const AnnexView = z
-  .strictObject({
-    file_name: z.string().nullable(),
-    metadata: z.record(z.string(), z.string()),
-    /** The API key that uploaded it; null where that was not kept. */
-    uploaded_by: z.strictObject({ key_id: z.uuid(), name: z.string().nullable() }).nullable(),
-  })
-  .nullable()
+/** What is kept beside a document under its key, and shown to who says why: exactly this is what `annex_commit` commits to. */
+export const Annex = z.strictObject({
+  file_name: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()),
+  /** The API key that uploaded it, by the name that it had then; null where that was not kept. */
+  uploaded_by: z.strictObject({ key_id: z.uuid(), name: z.string().nullable() }).nullable(),
+})
+export type Annex = z.infer<typeof Annex>
+
+/** An annex with what its commitment needs besides: 32 bytes in hex, null in one that is older than commitments. */
+export const SaltedAnnex = z.strictObject({
+  ...Annex.shape,
+  salt: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+})
+export type SaltedAnnex = z.infer<typeof SaltedAnnex>
+
+/** Null once the document is erased, and while it is restricted (Art. 18). */
+export const AnnexView = SaltedAnnex.nullable()
 export type AnnexView = z.infer<typeof AnnexView>
 
 /** `complete`: false where older events were left out. `annex` only where it was asked for, with a justification. */

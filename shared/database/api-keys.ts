@@ -11,6 +11,7 @@ const KEY_FORMAT = /^greffier_([0-9a-f]{32})_([A-Za-z0-9_-]{43})$/
 export interface Identity {
   tenantId: string
   keyId: string
+  keyName: string
   scopes: readonly Scope[]
 }
 
@@ -31,12 +32,12 @@ export async function authenticate(database: Database, apiKey: string): Promise<
   if (!match?.[1] || !match[2]) return null
   const id = match[1].replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   const { rows } = await reachable(() =>
-    sql<{ tenant_id: string; secret_hash: Buffer; scopes: string[] }>`SELECT * FROM find_api_key(${id})`.execute(database),
+    sql<{ tenant_id: string; secret_hash: Buffer; scopes: string[]; name: string }>`SELECT * FROM find_api_key(${id})`.execute(database),
   )
   const [row] = rows
   const given = hash(match[2])
   if (!row || !timingSafeEqual(row.secret_hash, given)) return null
-  return { tenantId: row.tenant_id, keyId: id, scopes: Scope.array().parse(row.scopes) }
+  return { tenantId: row.tenant_id, keyId: id, keyName: row.name, scopes: Scope.array().parse(row.scopes) }
 }
 
 export async function listApiKeys(tx: Tx): Promise<ApiKeyView[]> {

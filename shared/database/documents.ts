@@ -1,7 +1,4 @@
 import { type Selectable, sql } from 'kysely'
-import { z } from 'zod'
-import { seal, unseal } from '../blobs/keys.ts'
-import type { DocumentKeys } from '../blobs/vault.ts'
 import type { UploadAccepted, UploadOptions } from '../contracts/document.ts'
 import { AppError } from '../contracts/errors.ts'
 import type { Tx } from './connection.ts'
@@ -13,14 +10,6 @@ const ACCEPT_TRIES_MAX = 3
 
 export type DocumentRow = Selectable<Tables['documents']>
 
-/** What an erasure destroys with the key: the names that the uploader gave, and by which API key. */
-const Annex = z.strictObject({
-  file_name: z.string().nullable(),
-  metadata: z.record(z.string(), z.string()),
-  uploaded_by: z.uuid().nullable().default(null),
-})
-export type Annex = z.infer<typeof Annex>
-
 export interface NewDocument {
   id: string
   tenant_id: string
@@ -30,9 +19,8 @@ export interface NewDocument {
   /** The same for the same content, purpose, sensitivity and classes of one tenant. */
   dedupeHmac: Buffer
   contentCommit: Buffer
-  keys: DocumentKeys
-  /** The API key that sent it. */
-  uploadedBy?: string
+  /** By `sealAnnex`. A further revision keeps the annex that its document has. */
+  sealedAnnex: Buffer
 }
 
 /**
@@ -58,11 +46,7 @@ export async function acceptDocument(tx: Tx, upload: NewDocument, triesLeft = AC
       purpose: options.purpose,
       content_commit: upload.contentCommit,
       dedupe_hmac: copy ? null : upload.dedupeHmac,
-      sealed_annex: sealAnnex(upload.keys, upload.id, {
-        file_name: options.file_name ?? null,
-        metadata: options.metadata,
-        uploaded_by: upload.uploadedBy ?? null,
-      }),
+      sealed_annex: upload.sealedAnnex,
       type: null,
       language: null,
       schema_name: options.schema ?? null,
@@ -187,13 +171,4 @@ export async function buryDocument(tx: Tx, tenantId: string, documentId: string)
     .execute()
   await tx.deleteFrom('idempotency').where('document_id', '=', documentId).execute()
   await scheduleStage(tx, { tenant_id: tenantId, document_id: documentId, revision: row.revision, stage: 'erase' }, { wakeAll: true })
-}
-
-function sealAnnex(keys: DocumentKeys, documentId: string, annex: Annex): Buffer {
-  return seal(keys.column, JSON.stringify(annex), `${documentId}/annex`)
-}
-
-export function openAnnex(keys: DocumentKeys, row: Pick<DocumentRow, 'id' | 'sealed_annex'>): Annex {
-  if (!row.sealed_annex) return { file_name: null, metadata: {}, uploaded_by: null }
-  return Annex.parse(JSON.parse(unseal(keys.column, row.sealed_annex, `${row.id}/annex`).toString('utf8')))
 }

@@ -16,6 +16,8 @@ interface Rules {
   registerHash: string
   policyHash: string
   declarations: Declarations
+  /** Of `subprocessor_set_hash`, by the key of a processor and the day (ISO 8601). */
+  subprocessorSet: (processor: string, day: string) => string
 }
 
 export function describeCall(rules: Rules, provider: Provider, decision: Decision, context: CallContext): CallDraft {
@@ -24,6 +26,7 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
   const single = documents.length === 1 && context.subjects.length === 1 ? documents[0] : undefined
   const { processor, endpoints, region, models, languageModel } = provider
   const generates = languageModel && context.task !== 'embed'
+  const now = new Date()
   const recipients = endpoints.map((endpoint) => recipientOf(rules.register, { processor, endpoint, region }, rules.declarations))
   return {
     operation: context.task === 'embed' ? 'Derive' : 'Infer',
@@ -40,8 +43,14 @@ export function describeCall(rules: Rules, provider: Provider, decision: Decisio
     provenance: 'derived',
     retention: single?.retention ?? null,
     // Which of several servers takes the call is known when it has ended.
-    recipient: { processor, endpoint: endpoints.join(' '), region, register_hash: rules.registerHash },
-    ...(decision.outcome === 'refused' ? NO_CUSTODY : custodyOf(recipients, new Date())),
+    recipient: {
+      processor,
+      endpoint: endpoints.join(' '),
+      region,
+      register_hash: rules.registerHash,
+      subprocessor_set_hash: rules.subprocessorSet(processor, now.toISOString().slice(0, 10)),
+    },
+    ...(decision.outcome === 'refused' ? NO_CUSTODY : custodyOf(recipients, now)),
     policy: { hash: rules.policyHash, rule: decision.rule, outcome: decision.outcome, failed: decision.failed },
     model: {
       task: context.task,

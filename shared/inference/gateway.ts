@@ -18,6 +18,7 @@ import { maskCall } from './masked-provider.ts'
 import { meterCall } from './meter.ts'
 import { hearPrompt } from './prompt-mac.ts'
 import { type CallFacts, type Provider, type ProviderResult, TASKS, type Task } from './provider.ts'
+import { subprocessorSets } from './subprocessor-sets.ts'
 
 /** Data that a call would show to a provider: one entry for each document that it contains, and one for a question. */
 export interface CallSubject {
@@ -93,6 +94,7 @@ export interface GatewayOptions {
 }
 
 export function createGateway(options: GatewayOptions): ModelGateway {
+  const rules = { ...options, subprocessorSet: subprocessorSets(options.register) }
   return {
     order: mapTasks((task) => options.order[task].map(identityOf)),
     call: async (context, run) => {
@@ -100,7 +102,7 @@ export function createGateway(options: GatewayOptions): ModelGateway {
       for (const provider of options.order[context.task]) {
         if (context.only !== undefined && provider.processor !== context.only) continue
         const decision = decide(options, provider, context)
-        const draft = describeCall(options, provider, decision, context)
+        const draft = describeCall(rules, provider, decision, context)
         if (decision.outcome === 'refused') {
           refused.push(draft)
           await write(options, context, { ...draft, phase: 'refused', ...NOT_GENERATED })

@@ -20,7 +20,7 @@
 //   <root, base64>
 //   <from> <to>
 //   <SHA-256, hexadecimal>  <path>        one line for each file, sorted by path; as `sha256sum --check` reads them
-import { fromBase64, readDecimal, toBase64, toHex } from './bytes.ts'
+import { fromBase64, fromHex, readDecimal, toBase64, toHex } from './bytes.ts'
 import { LedgerError } from './ledger-error.ts'
 import type { LeafRange } from './merkle.ts'
 import { type NoteSigner, signNote } from './note.ts'
@@ -102,7 +102,7 @@ export function isBundlePath(path: string): boolean {
 function readLine(line: string): [path: string, hash: Uint8Array] {
   const [, hex, path] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? []
   if (hex === undefined || path === undefined) throw malformed('a line that names no file')
-  return [path, Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))]
+  return [path, fromHex(hex)]
 }
 
 function malformed(detail: string): LedgerError {

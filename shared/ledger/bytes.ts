@@ -37,6 +37,11 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
+/** Of a text that is known to be hexadecimal. */
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+}
+
 /** An ASCII decimal without leading zeroes that a number holds exactly. */
 export function readDecimal(text: string, code: LedgerErrorCode): number {
   const value = Number(text)

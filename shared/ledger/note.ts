@@ -1,5 +1,5 @@
 // Signed notes (https://c2sp.org/signed-note): a text, an empty line, and one line for each signature over the text.
-import { concatBytes, fromBase64, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.ts'
+import { concatBytes, fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.ts'
 import { LedgerError } from './ledger-error.ts'
 import { isKeyName } from './note-keys.ts'
 
@@ -85,7 +85,7 @@ export async function signNote(text: string, signers: readonly NoteSigner[], byt
 }
 
 function formatSignature({ name, keyId, signature }: NoteSignature): string {
-  const id = Uint8Array.from(keyId.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+  const id = fromHex(keyId)
   return `${SIGNATURE_PREFIX}${name} ${toBase64(concatBytes([id, signature]))}\n`
 }
 

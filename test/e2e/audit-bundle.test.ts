@@ -5,11 +5,14 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBundleFolder } from '../../services/cli/bundle-folder.ts'
 import { NODE_PRIMITIVES } from '../../shared/blobs/hashing.ts'
+import type { ProcessingEvent } from '../../shared/contracts/record.ts'
 import { type BundlePins, checkBundle } from '../../shared/ledger/bundle-check.ts'
 import { verifyKeyChain } from '../../shared/ledger/key-rotation.ts'
 import { verifyTlogProof } from '../../shared/ledger/proof.ts'
+import { subprocessorSetHash } from '../../shared/ledger/subprocessor-set.ts'
 import type { RegisterReport } from '../../shared/policy/register-report.ts'
 import { readConfig } from '../../shared/runtime/config.ts'
+import { loadRegister } from '../../shared/runtime/policy-files.ts'
 import { runCli } from '../services/cli/run-cli.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -243,13 +246,22 @@ describe('rules that were edited between two starts', () => {
     writeFileSync(at(name), `${readFileSync(path, 'utf8')}# edited\n`)
     return at(name)
   }
+  /** The shipped register, in which two others stand behind the rules here. */
+  const withSubprocessor = (path: string) => {
+    const claim = 'source: a test, read_on: 2026-11-22, confidence: verified'
+    const one = (entity: string, to: string) =>
+      `{ entity: ${entity}, country: FR, valid: { from: null, to: ${to} }, known: { from: 2020-01-01, to: null }, ${claim} }`
+    const text = readFileSync(path, 'utf8').replace('list: []', `list: [${one('Ivy SAS', 'null')}, ${one('Gone SAS', '2020-01-02')}]`)
+    writeFileSync(at('processors-edited.yaml'), text)
+    return at('processors-edited.yaml')
+  }
 
   beforeAll(async () => {
     const { POLICY_FILE, PROCESSORS_FILE } = readConfig({})
     writeFileSync(at('activities-edited.yaml'), activitiesFor('Brook Ltd'))
     await greffier.startAgain({
       POLICY_FILE: edited('policy-edited.yaml', POLICY_FILE),
-      PROCESSORS_FILE: edited('processors-edited.yaml', PROCESSORS_FILE),
+      PROCESSORS_FILE: withSubprocessor(PROCESSORS_FILE),
       ACTIVITIES_FILE: at('activities-edited.yaml'),
     })
     await add('A third letter.', 'third.txt')
@@ -271,6 +283,31 @@ describe('rules that were edited between two starts', () => {
     const before = readFileSync(join(at('edited'), 'rules', `activities-${sha256Of(at('activities.yaml'))}.yaml`), 'utf8')
     expect(before).toContain('Alder GmbH')
     expect(readFileSync(join(at('edited'), 'README.md'), 'utf8')).toContain('None of them is missing')
+  })
+
+  test('say to the auditor alone who stood behind the processor of each call', () => {
+    const events: ProcessingEvent[] = readFileSync(join(at('edited'), 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const timeOf = new Map(events.map(({ event_id, time }) => [event_id, time]))
+    const registers = new Map(
+      rulesIn('edited').flatMap((name) => {
+        const hash = /^processors-(.+)\.yaml$/.exec(name)?.[1]
+        return hash === undefined ? [] : [[hash, loadRegister(join(at('edited'), 'rules', name)).register]]
+      }),
+    )
+    const sets = new Set<string | null>()
+    for (const { time, recipient, parent_events } of events) {
+      const register = registers.get(recipient?.register_hash ?? '')
+      if (recipient === null || register === undefined) continue
+      const day = (timeOf.get(parent_events[0] ?? '') ?? time).slice(0, 10)
+      expect(recipient.subprocessor_set_hash).toBe(subprocessorSetHash(register, recipient.processor, day))
+      sets.add(recipient.subprocessor_set_hash)
+    }
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+    expect(registers.size).toBe(2)
+    expect([...sets]).toEqual([sha256('[]'), sha256('[{"country":"FR","entity":"Ivy SAS"}]')])
   })
 
   test('verify with the rest of the bundle; one changed byte in any version is tampered with', async () => {

@@ -92,6 +92,13 @@ export const PRICES = PriceList.parse({
 })
 
 const CLAIM = { source: 'a test', read_on: '2026-11-22', confidence: 'verified' }
+const SUBPROCESSOR = {
+  entity: 'Ivy SAS',
+  country: 'FR',
+  valid: { from: null, to: null },
+  known: { from: '2020-01-01', to: null },
+  ...CLAIM,
+}
 const REGISTER = ProcessorRegister.parse({
   version: 1,
   notice: 'for tests',
@@ -103,7 +110,7 @@ const REGISTER = ProcessorRegister.parse({
     role: key === 'inside' ? 'none' : 'processor',
     deployment: key === 'inside' ? 'in_process' : 'hosted',
     endpoints: key === 'inside' ? [] : [{ region: 'eu', base_url: 'https://outside.example/v1', countries: ['EEA'], ...CLAIM }],
-    subprocessors: { read: true, list: [], ...CLAIM },
+    subprocessors: { read: true, list: key === 'inside' ? [] : [SUBPROCESSOR], ...CLAIM },
     dpa: { reference: null, ...CLAIM },
     certifications: [],
     transfer: { mechanism: 'not_needed', ...CLAIM },

@@ -9,6 +9,7 @@ import type { BlobStore } from '../../shared/blobs/port.ts'
 import { createVault, type Vault } from '../../shared/blobs/vault.ts'
 import { UploadOptions } from '../../shared/contracts/document.ts'
 import { newId } from '../../shared/contracts/ids.ts'
+import { sealAnnex } from '../../shared/database/annex.ts'
 import { registerArtifact } from '../../shared/database/artifacts.ts'
 import { type Database, openDatabase, type Tx, withTenant } from '../../shared/database/connection.ts'
 import type { RevisionKey } from '../../shared/database/content.ts'
@@ -88,16 +89,19 @@ async function upload(
     registerArtifact(tx, { tenant_id: tenantId, document_id: documentId, kind: 'original', store: blobs.name, locator }),
   )
   const stored = await vault.write({ tenantKey: tenantKeys.documents, tenantId, documentId, source: Readable.from([Buffer.from(text)]) })
+  const options = UploadOptions.parse(document.options ?? {})
+  const { file_name = null, metadata } = options
+  const annex = sealAnnex(stored.keys, documentId, { file_name, metadata, uploaded_by: null })
   const { revision } = await withTenant(database, tenantId, (tx) =>
     acceptDocument(tx, {
       id: documentId,
       tenant_id: tenantId,
       media_type: 'text/plain',
       bytes: stored.bytes,
-      options: UploadOptions.parse(document.options ?? {}),
+      options,
       dedupeHmac: randomBytes(32),
       contentCommit: hmac(stored.keys.commitment, stored.sha256),
-      keys: stored.keys,
+      sealedAnnex: annex.sealed,
     }),
   )
   return { tenant_id: tenantId, document_id: documentId, revision }

@@ -4,18 +4,24 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
 import { type Annexes, type ExportFormat, RECORDS_PAGE_MAX, type RecordFilters } from '../../../shared/contracts/records.ts'
+import { type AnnexCheck, checkAnnex } from '../../../shared/ledger/annex-commitment.ts'
 import { CliError } from '../cli-error.ts'
 import type { Client } from '../client.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { printAnnexChecks } from '../print/annex.ts'
 import { printRecords } from '../print/record.ts'
 import { clean, countText } from '../print/text.ts'
 
-export interface RecordsChoices {
-  filters: { [Name in keyof RecordFilters]?: RecordFilters[Name] | undefined }
-  limit: number
+/** Whether names are shown, and why. */
+export interface AnnexChoices {
   annex: boolean
   justification: string | undefined
+}
+
+export interface RecordsChoices extends AnnexChoices {
+  filters: { [Name in keyof RecordFilters]?: RecordFilters[Name] | undefined }
+  limit: number
 }
 
 /** `greffier records [filters] [--limit N]`: the newest events, page after page. */
@@ -23,12 +29,14 @@ export async function listRecords(context: CommandContext, choices: RecordsChoic
   const { output } = context
   const justification = justificationOf(choices)
   const { events, annexes, next_cursor } = await collect(await connect(context), choices, justification)
-  output.value({ events, next_cursor, ...(justification === undefined ? {} : { annexes }) })
+  const checks = checkAnnexes(annexes, events)
+  output.value({ events, next_cursor, ...(justification === undefined ? {} : { annexes, annex_checks: checks }) })
   printRecords(output, events, justification === undefined ? null : annexes)
   output.line(
     output.paint('dim', `${countText(events.length, 'event')}, newest first${next_cursor === null ? '' : '; there are more: --limit'}`),
   )
-  return EXIT.ok
+  printAnnexChecks(output, checks)
+  return checks.some(({ state }) => state === 'differs') ? EXIT.tampered : EXIT.ok
 }
 
 /** `greffier records --format F [--out FILE]`: all that the filters leave, as a file or on stdout. A file that bears its name is whole. */
@@ -61,6 +69,14 @@ export async function exportRecords(
   return EXIT.ok
 }
 
+/** Of those that are shown; each against the events of its own document. */
+function checkAnnexes(annexes: Annexes, events: readonly ProcessingEvent[]): (AnnexCheck & { document_id: string })[] {
+  const byDocument = Map.groupBy(events, ({ doc_ref }) => doc_ref)
+  return Object.entries(annexes).flatMap(([id, annex]) =>
+    annex ? [{ document_id: id, ...checkAnnex(id, annex, byDocument.get(id) ?? []) }] : [],
+  )
+}
+
 async function collect(client: Client, { filters, limit, annex }: RecordsChoices, justification: string | undefined) {
   const events: ProcessingEvent[] = []
   const annexes: Annexes = {}
@@ -75,7 +91,8 @@ async function collect(client: Client, { filters, limit, annex }: RecordsChoices
   return { events, annexes, next_cursor }
 }
 
-function justificationOf({ annex, justification }: RecordsChoices): string | undefined {
+/** Throws INVALID_ARGUMENT where one of the two is missing. */
+export function justificationOf({ annex, justification }: AnnexChoices): string | undefined {
   if (annex && justification === undefined)
     throw new CliError('INVALID_ARGUMENT', '--annex shows names, and needs --justification with the reason', EXIT.usage)
   if (!annex && justification !== undefined) throw new CliError('INVALID_ARGUMENT', '--justification belongs to --annex', EXIT.usage)

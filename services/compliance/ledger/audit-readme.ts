@@ -37,7 +37,12 @@ ${proofsOf(to - from, provenEventsMax)}
 - \`activities.yaml\` is what is declared, \`processors.yaml\` the register of processors (\`processors.json\` the same for programs), \`policy.yaml\` the policy: as they were in force at the export.
 - Events name the files under which they were written and decided by the SHA-256 of their bytes, in hexadecimal: \`register_hash\` the activities, \`recipient.register_hash\` the register of processors, \`policy.hash\` the policy. \`rules/\` holds every version that an event in this folder names, byte for byte, under that hash: \`activities-HASH.yaml\`, \`processors-HASH.yaml\`, \`policy-HASH.yaml\`.
 - \`greffier verify\` compares these bytes with their names. Without it, \`sha256sum rules/*\` does, and \`jq -r '.policy.hash, .recipient.register_hash, .register_hash | values' events.jsonl | sort -u\` lists what the events name.
+- \`recipient.subprocessor_set_hash\` says who stood behind a processor at a call: the SHA-256 of the canonical JSON (RFC 8785) of a list of \`{"country","entity"}\`, one for each entry of that processor's \`subprocessors.list\`, in the file of \`rules/\` that \`recipient.register_hash\` names, of which \`valid\` and \`known\` both cover the day of the call (\`from\` null or not after it, \`to\` null or after it), equal ones once, sorted by the JSON of each. The day is that of \`time\`, for an event with \`parent_events\` that of the event named there.
 ${unknownRules(unknown)}
+
+## Names
+
+No event names a file or a person. They lie in an annex of each document, which is erased with it, and which the operator's server shows to who says why (\`GET /v1/documents/{id}/record?annex=true\`, \`greffier record ID --annex\`). An annex that you are shown is the one of then if the SHA-256 of its salt (32 bytes, \`salt\` is their hexadecimal form) followed by the canonical JSON (RFC 8785) of everything else in it is \`annex_commit\` of the event of its upload here; \`greffier record\` compares it with the event that the server shows. After an erasure neither annex nor salt is left, and the commitment says nothing.
 
 ## What it does not prove
 

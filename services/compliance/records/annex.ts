@@ -4,9 +4,10 @@ import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { AnnexView } from '../../../shared/contracts/record.ts'
 import { ANNEXED_DOCUMENTS_MAX, type Annexes, type RecordAccess } from '../../../shared/contracts/records.ts'
+import { openAnnex } from '../../../shared/database/annex.ts'
 import type { Identity } from '../../../shared/database/api-keys.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
-import { type DocumentRow, openAnnex } from '../../../shared/database/documents.ts'
+import type { DocumentRow } from '../../../shared/database/documents.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import type { RecordedEvent } from '../../../shared/database/records.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
@@ -61,7 +62,6 @@ export async function readAnnexes(services: AnnexServices, access: Access, docum
   const keys = await readKeys(services, tenantId, rows)
   return withTenant(database, tenantId, async (tx) => {
     const open = (await readOpen(tx, documentIds)).filter((row) => keys.has(row.id))
-    const names = await readKeyNames(tx)
     await appendEvent(tx, tenantId, {
       operation: 'Retrieve',
       step: 'annex',
@@ -71,7 +71,7 @@ export async function readAnnexes(services: AnnexServices, access: Access, docum
       justification_commit: access.commit,
       hits: open.map(({ id, revision }) => ({ doc_ref: id, revision, page: 0 })),
     })
-    const views = new Map(open.map((row) => [row.id, viewOf(row, keys.get(row.id), names)]))
+    const views = new Map(open.map((row) => [row.id, viewOf(row, keys.get(row.id))]))
     return Object.fromEntries(documentIds.map((id) => [id, views.get(id) ?? null]))
   })
 }
@@ -133,15 +133,9 @@ async function readKeys({ tenants, vault }: AnnexServices, tenantId: string, row
   return keys
 }
 
-async function readKeyNames(tx: Tx): Promise<Map<string, string>> {
-  const rows = await tx.selectFrom('api_keys').select(['id', 'name']).execute()
-  return new Map(rows.map(({ id, name }) => [id, name]))
-}
-
-function viewOf(row: OpenRow, keys: DocumentKeys | undefined, names: ReadonlyMap<string, string>): AnnexView {
-  if (!keys) return null
-  const { file_name, metadata, uploaded_by } = openAnnex(keys, row)
-  return { file_name, metadata, uploaded_by: uploaded_by === null ? null : { key_id: uploaded_by, name: names.get(uploaded_by) ?? null } }
+/** As it was sealed, with nothing beside it: what is shown is what the event of its upload committed to. */
+function viewOf(row: OpenRow, keys: DocumentKeys | undefined): AnnexView {
+  return keys ? openAnnex(keys, row) : null
 }
 
 async function accessKey(tenants: Tenants, tenantId: string): Promise<Buffer> {

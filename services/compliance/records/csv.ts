@@ -31,6 +31,7 @@ const COLUMNS: Readonly<Record<string, (event: ProcessingEvent) => Cell>> = {
   endpoint: ({ recipient }) => recipient?.endpoint ?? null,
   region: ({ recipient }) => recipient?.region ?? null,
   processors_hash: ({ recipient }) => recipient?.register_hash ?? null,
+  subprocessor_set_hash: ({ recipient }) => recipient?.subprocessor_set_hash ?? null,
   transfer_country: ({ transfer }) => transfer?.country ?? null,
   transfer_importer: ({ transfer }) => transfer?.importer ?? null,
   transfer_mechanism: ({ transfer }) => transfer?.mechanism ?? null,
@@ -65,6 +66,7 @@ const COLUMNS: Readonly<Record<string, (event: ProcessingEvent) => Cell>> = {
   request: ({ request_ref }) => request_ref,
   justification_commit: ({ justification_commit }) => justification_commit,
   content_commit: ({ content_commit }) => content_commit,
+  annex_commit: ({ annex_commit }) => annex_commit,
   output_hash: ({ output_hash }) => output_hash,
   parent_events: ({ parent_events }) => parent_events,
 }

@@ -22,7 +22,7 @@ import { RECORDS_PDF_EVENTS_MAX } from './pdf.ts'
 const tags = ['records']
 const Id = z.object({ id: z.uuid() })
 const ANNEX =
-  'With `annex=true` names come with it (file name, metadata, uploader) as long as the document is neither erased nor restricted: that needs a header `Justification`, and is an event that commits to it.'
+  'With `annex=true` names come with it (file name, metadata, uploader) as long as the document is neither erased nor restricted: that needs a header `Justification`, and is an event that commits to it. Each comes with its `salt`: SHA-256 over the 32 bytes of the salt and the canonical JSON (RFC 8785) of everything else is the `annex_commit` of the event of its upload.'
 
 /** The record of one document and of all of them. Who looks at names in it says why, and that is on record before they are shown. */
 export function addRecordRoutes(server: HttpServer, services: ExportServices): void {

@@ -1,5 +1,5 @@
+import { openAnnex } from '../../../shared/database/annex.ts'
 import { replacePages } from '../../../shared/database/content.ts'
-import { openAnnex } from '../../../shared/database/documents.ts'
 import { hashIdentifiers, replaceSubjects } from '../../../shared/database/subjects.ts'
 import { findInPages, inMetadata as inAnnex } from '../../../shared/masking/subjects.ts'
 import type { StageHandler, StageServices } from '../stage.ts'

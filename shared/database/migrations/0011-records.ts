@@ -10,6 +10,8 @@ import { APP_ROLE, SCHEMA } from '../roles.ts'
  *
  * An array's operators are not leak-proof: under row-level security they never reach the index of `document_ids`, and the whole table is read. Hence the
  * function, which is past it and names the tenant itself.
+ *
+ * An annex names the API key that uploaded it as it was called then: `find_api_key` says its name with the rest, so that no upload asks for it.
  */
 export const RECORDS = `
   ALTER TABLE events ADD COLUMN occurred_at timestamptz, ADD COLUMN operation text, ADD COLUMN outcome text, ADD COLUMN purpose text,
@@ -51,4 +53,11 @@ export const RECORDS = `
   ALTER TABLE record_accesses ENABLE ROW LEVEL SECURITY;
   CREATE POLICY of_tenant ON record_accesses TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
   GRANT SELECT, INSERT ON record_accesses TO ${APP_ROLE};
+
+  DROP FUNCTION find_api_key(uuid);
+  CREATE FUNCTION find_api_key(key_id uuid) RETURNS TABLE (tenant_id uuid, secret_hash bytea, scopes text[], name text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ${SCHEMA}, pg_temp
+    AS $$ SELECT k.tenant_id, k.secret_hash, k.scopes, k.name FROM api_keys k WHERE k.id = key_id AND k.revoked_at IS NULL $$;
+  REVOKE ALL ON FUNCTION find_api_key FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION find_api_key TO ${APP_ROLE};
   `

@@ -25,7 +25,13 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const naming = ({ policy, processors, activities }: typeof FIRST) =>
   ({
     policy: { hash: sha256(policy), rule: null, outcome: 'allowed', failed: [] },
-    recipient: { processor: 'mistral', endpoint: 'https://m.example', region: 'eu', register_hash: sha256(processors) },
+    recipient: {
+      processor: 'mistral',
+      endpoint: 'https://m.example',
+      region: 'eu',
+      register_hash: sha256(processors),
+      subprocessor_set_hash: null,
+    },
     register_hash: sha256(activities),
   }) satisfies Partial<EventDraft>
 

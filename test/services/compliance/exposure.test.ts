@@ -65,7 +65,7 @@ async function call({ documents, time = '2026-03-01T12:00:00.000Z', processor = 
     phase,
     doc_ref: documents.length === 1 ? documents[0] : null,
     purpose: 'contracts',
-    recipient: { processor, endpoint: `https://${processor}.example`, region: 'eu', register_hash: 'then' },
+    recipient: { processor, endpoint: `https://${processor}.example`, region: 'eu', register_hash: 'then', subprocessor_set_hash: null },
     model: { task: 'extract' },
     minimisation,
     data_categories: phase === 'completed' ? ['health'] : [],

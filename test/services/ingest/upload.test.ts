@@ -32,7 +32,7 @@ test('an upload that names a schema that there is not is refused before its firs
   let read = false
   const incoming: IncomingDocument = {
     tenantId,
-    keyId: crypto.randomUUID(),
+    key: { key_id: crypto.randomUUID(), name: 'a test' },
     source: (async function* () {
       read = true
       yield Buffer.from('Hello.')

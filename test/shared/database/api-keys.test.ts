@@ -18,6 +18,7 @@ test('a key names its tenant and its scopes, and holds 256 random bits', async (
   expect(await authenticate(bench.database, created.api_key)).toEqual({
     tenantId: bench.tenantId,
     keyId: created.key_id,
+    keyName: 'reader',
     scopes: ['documents:read', 'search'],
   })
 })

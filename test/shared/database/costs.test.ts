@@ -110,7 +110,7 @@ async function call(
     operation: 'Infer',
     step: 'enrich',
     phase: 'intent',
-    recipient: { processor, endpoint: 'https://model.example', region: 'eu', register_hash: 'h' },
+    recipient: { processor, endpoint: 'https://model.example', region: 'eu', register_hash: 'h', subprocessor_set_hash: null },
     model: {
       task: 'extract',
       requested: 'm',

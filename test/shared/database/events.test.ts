@@ -42,7 +42,13 @@ test('however many questions used a document, its own events and each call that 
   const [mine, other] = [newId(), newId()]
   const hits = [mine, other].map((doc_ref) => ({ doc_ref, revision: 1, page: 1 }))
   const upload = await append({ operation: 'Collect', step: 'upload', phase: 'completed', doc_ref: mine })
-  const recipient = { processor: 'mistral', endpoint: 'https://model.example', region: 'eu', register_hash: 'h' }
+  const recipient = {
+    processor: 'mistral',
+    endpoint: 'https://model.example',
+    region: 'eu',
+    register_hash: 'h',
+    subprocessor_set_hash: null,
+  }
   const shown = await append({ operation: 'Infer', step: 'answer', phase: 'completed', result: 'ok', recipient, hits })
   const searched = await append({ operation: 'Retrieve', step: 'search', phase: 'completed', hits })
   const reading = await append({ operation: 'Retrieve', step: 'text', phase: 'completed', doc_ref: mine })

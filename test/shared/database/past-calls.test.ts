@@ -24,7 +24,13 @@ const DRAFT: EventDraft = {
   step: 'enrich',
   phase: 'intent',
   purpose: 'payroll',
-  recipient: { processor: 'mistral', endpoint: 'https://one.example https://two.example', region: 'eu', register_hash: 'h' },
+  recipient: {
+    processor: 'mistral',
+    endpoint: 'https://one.example https://two.example',
+    region: 'eu',
+    register_hash: 'h',
+    subprocessor_set_hash: null,
+  },
   model: {
     task: 'extract',
     requested: 'm',

@@ -55,7 +55,10 @@ async function record(tenantId: string, random: Chance): Promise<void> {
         result: phase === 'completed' ? random.pick(['ok', 'failed', null] as const) : null,
         purpose: random.pick([...PURPOSES, null]),
         legal_basis: random.pick(['A6-1-b', 'A6-1-f', null] as const),
-        recipient: processor === null ? null : { processor, endpoint: 'https://a.example', region: 'eu', register_hash: 'h' },
+        recipient:
+          processor === null
+            ? null
+            : { processor, endpoint: 'https://a.example', region: 'eu', register_hash: 'h', subprocessor_set_hash: null },
         ...(random.fraction() < 0.5 ? { doc_ref: id } : { hits: id === null ? [] : [{ doc_ref: id, revision: 1, page: 1 }] }),
         // Not in the order of recording, and several at the same moment.
         time: new Date(FIRST_MS + Math.floor(random.fraction() * 40) * DAY_MS).toISOString(),

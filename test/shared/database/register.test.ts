@@ -21,7 +21,7 @@ const ALWAYS = { from: null, to: null }
 const CALL = {
   operation: 'Infer',
   step: 'enrich',
-  recipient: { processor: 'mistral', endpoint: 'https://m.example', region: 'eu', register_hash: 'r' },
+  recipient: { processor: 'mistral', endpoint: 'https://m.example', region: 'eu', register_hash: 'r', subprocessor_set_hash: null },
   transfer: { country: 'US unknown', importer: 'M', mechanism: 'scc_46' },
 } as const satisfies Partial<EventDraft>
 

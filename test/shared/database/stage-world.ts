@@ -12,6 +12,7 @@ import { hmac } from '../../../shared/blobs/keys.ts'
 import { type OnDuplicate, UploadOptions } from '../../../shared/contracts/document.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { Stage } from '../../../shared/contracts/jobs.ts'
+import { sealAnnex } from '../../../shared/database/annex.ts'
 import { forgetArtifact, registerArtifact } from '../../../shared/database/artifacts.ts'
 import { acceptDocument, addRevision, buryDocument } from '../../../shared/database/documents.ts'
 import type { DueJob } from '../../../shared/database/outbox.ts'
@@ -159,7 +160,7 @@ export async function openWorld(bench: Workbench): Promise<World> {
           options: UploadOptions.parse({ on_duplicate: onDuplicate }),
           dedupeHmac,
           contentCommit: hmac(keys.commitment, sha256),
-          keys,
+          sealedAnnex: sealAnnex(keys, documentId, { file_name: null, metadata: {}, uploaded_by: null }).sealed,
         }),
       )
       if (accepted.document_id === documentId) ids.push(documentId)

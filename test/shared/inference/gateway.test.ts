@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DataClass } from '../../../shared/contracts/document.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
@@ -12,6 +13,7 @@ import type { DayBudget } from '../../../shared/limits/day-budget.ts'
 import { fakeProvider, POLICY_HASH, PRICES, REGISTER_HASH, testGateway } from '../../support/providers.ts'
 import { openWorkbench, type Workbench } from '../../support/workbench.ts'
 
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const NO_TEXT = { tokens: 0, language: null }
 const REQUEST = { schema: schemaFor('letter'), language: null }
 
@@ -51,7 +53,13 @@ test('the intent is committed before the provider is called, and closed when the
     revision: 1,
     purpose: 'invoice_processing',
     special: false,
-    recipient: { processor: 'inside', endpoint: 'in-process', region: 'in-process', register_hash: REGISTER_HASH },
+    recipient: {
+      processor: 'inside',
+      endpoint: 'in-process',
+      region: 'in-process',
+      register_hash: REGISTER_HASH,
+      subprocessor_set_hash: sha256('[]'),
+    },
     policy: { hash: POLICY_HASH, rule: 'personal-inside', outcome: 'allowed', failed: [] },
     model: { task: 'extract', requested: 'inside-chat', returned: null, language_model: false, tokens_in: null },
     ai_generated: false,
@@ -64,6 +72,22 @@ test('the intent is committed before the provider is called, and closed when the
     duration_ms: expect.any(Number),
   })
   expect(await openIntents()).toBe(0)
+})
+
+test('every event of a call names who stood behind the processor, whether it was called or refused', async () => {
+  const [called, refused] = [subjectOf(['none']), subjectOf(['personal'])]
+  await call(testGateway(bench.database, [fakeProvider('outside')]), [called], 'extract')
+  await expect(enrich([fakeProvider('outside')], [refused])).rejects.toMatchObject({ code: 'POLICY_REFUSED' })
+  const sets = [...(await record(called)), ...(await record(refused))].map(({ phase, recipient }) => [
+    phase,
+    recipient?.subprocessor_set_hash,
+  ])
+  const ivy = sha256('[{"country":"FR","entity":"Ivy SAS"}]')
+  expect(sets).toEqual([
+    ['intent', ivy],
+    ['completed', ivy],
+    ['refused', ivy],
+  ])
 })
 
 test('the cost of a call stands in its event, and the report sums what is priced and counts what is not', async () => {

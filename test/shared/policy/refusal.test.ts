@@ -34,7 +34,7 @@ function refusedCall(
   const { outcome, rule, failed } = evaluate(policy, recipientOf(from, target, {}), request)
   return {
     step: 'enrich',
-    recipient: { ...target, register_hash: 'register' },
+    recipient: { ...target, register_hash: 'register', subprocessor_set_hash: null },
     policy: { hash, rule, outcome, failed },
     model: {
       task: request.task,
