@@ -33,7 +33,7 @@ export function addRecords(add: Add, run: Run): void {
     )
     .addOption(new Option('--format <format>', 'export everything, oldest first').choices(ExportFormat.options))
     .option('--out <file>', 'where the export goes; else to stdout')
-    .option('--annex', 'with file names, metadata and uploader; needs --justification and is itself on record', false)
+    .option('--annex', 'with file names, metadata, uploader and who ordered it; needs --justification and is itself on record', false)
     .option('--justification <text>', 'why the names are needed, 20 characters or more')
     .action(({ json, format, out, limit, annex, justification, legalBasis, ...options }) => {
       const { document, subject, processor, purpose, operation, outcome, from, to } = options

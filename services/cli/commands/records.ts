@@ -3,12 +3,12 @@ import { rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ProcessingEvent } from '../../../shared/contracts/record.ts'
-import { type Annexes, type ExportFormat, RECORDS_PAGE_MAX, type RecordFilters } from '../../../shared/contracts/records.ts'
+import { type ExportFormat, RECORDS_PAGE_MAX, type RecordFilters } from '../../../shared/contracts/records.ts'
 import { CliError } from '../cli-error.ts'
 import type { Client } from '../client.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { printRecords } from '../print/record.ts'
+import { printRecords, type ShownNames } from '../print/record.ts'
 import { clean, countText } from '../print/text.ts'
 
 export interface RecordsChoices {
@@ -22,9 +22,10 @@ export interface RecordsChoices {
 export async function listRecords(context: CommandContext, choices: RecordsChoices): Promise<ExitCode> {
   const { output } = context
   const justification = justificationOf(choices)
-  const { events, annexes, next_cursor } = await collect(await connect(context), choices, justification)
-  output.value({ events, next_cursor, ...(justification === undefined ? {} : { annexes }) })
-  printRecords(output, events, justification === undefined ? null : annexes)
+  const { events, names, next_cursor } = await collect(await connect(context), choices, justification)
+  const shown = justification === undefined ? null : names
+  output.value({ events, next_cursor, ...shown })
+  printRecords(output, events, shown)
   output.line(
     output.paint('dim', `${countText(events.length, 'event')}, newest first${next_cursor === null ? '' : '; there are more: --limit'}`),
   )
@@ -63,16 +64,17 @@ export async function exportRecords(
 
 async function collect(client: Client, { filters, limit, annex }: RecordsChoices, justification: string | undefined) {
   const events: ProcessingEvent[] = []
-  const annexes: Annexes = {}
+  const names: ShownNames = { annexes: {}, ordered_by: {} }
   let next_cursor: string | null = null
   do {
     const question = { ...filters, ...(annex ? { annex: 'true' } : {}), ...(next_cursor === null ? {} : { cursor: next_cursor }) }
     const page = await client.records({ ...question, limit: String(Math.min(limit - events.length, RECORDS_PAGE_MAX)) }, justification)
     events.push(...page.events)
-    Object.assign(annexes, page.annexes)
+    Object.assign(names.annexes, page.annexes)
+    Object.assign(names.ordered_by, page.ordered_by)
     next_cursor = page.next_cursor
   } while (next_cursor !== null && events.length < limit)
-  return { events, annexes, next_cursor }
+  return { events, names, next_cursor }
 }
 
 function justificationOf({ annex, justification }: RecordsChoices): string | undefined {

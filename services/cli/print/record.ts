@@ -1,4 +1,4 @@
-import type { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
+import type { DocumentRecord, OrderedBy, ProcessingEvent } from '../../../shared/contracts/record.ts'
 import type { Annexes } from '../../../shared/contracts/records.ts'
 import type { Output } from '../output.ts'
 import { alignRows, printTable } from './table.ts'
@@ -16,15 +16,26 @@ export function printRecord(output: Output, record: DocumentRecord): void {
     )
 }
 
-/** The same of events of many documents; with `annexes`, by the name of the file where it is known still. */
-export function printRecords(output: Output, events: readonly ProcessingEvent[], annexes: Annexes | null): void {
+/** What `greffier records` is shown with a justification. */
+export interface ShownNames {
+  annexes: Annexes
+  ordered_by: OrderedBy
+}
+
+/** The same of events of many documents; with `names`, by the name of the file where it is known still, and of the API key that ordered it. */
+export function printRecords(output: Output, events: readonly ProcessingEvent[], names: ShownNames | null): void {
   const lines = events.map((event) => {
     const [time = '', operation = '', step = '', phase = '', ...rest] = row(event)
-    const name = annexes && clean(annexes[event.doc_ref ?? '']?.file_name ?? '-')
-    return [time, operation, step, phase, event.doc_ref ?? countOthers(event), ...(name === null ? [] : [name]), ...rest]
+    return [time, operation, step, phase, event.doc_ref ?? countOthers(event), ...(names ? namesOf(event, names) : []), ...rest]
   })
-  const head = ['time (UTC)', 'operation', 'step', 'phase', 'document', ...(annexes ? ['file'] : []), 'purpose', 'processor / model']
+  const named = names ? ['file', 'ordered by'] : []
+  const head = ['time (UTC)', 'operation', 'step', 'phase', 'document', ...named, 'purpose', 'processor / model']
   printTable(output, head, lines)
+}
+
+function namesOf({ doc_ref, event_id }: ProcessingEvent, { annexes, ordered_by }: ShownNames): string[] {
+  const key = ordered_by[event_id]
+  return [annexes[doc_ref ?? '']?.file_name ?? '-', key ? (key.name ?? key.key_id) : '-'].map(clean)
 }
 
 function countOthers({ hits }: ProcessingEvent): string {

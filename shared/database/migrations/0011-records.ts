@@ -10,6 +10,8 @@ import { APP_ROLE, SCHEMA } from '../roles.ts'
  *
  * An array's operators are not leak-proof: under row-level security they never reach the index of `document_ids`, and the whole table is read. Hence the
  * function, which is past it and names the tenant itself.
+ *
+ * Who looked at names, and by whose API key an event was ordered, stands beside the log, whose events name nobody: the id of the key alone, which outlives it.
  */
 export const RECORDS = `
   ALTER TABLE events ADD COLUMN occurred_at timestamptz, ADD COLUMN operation text, ADD COLUMN outcome text, ADD COLUMN purpose text,
@@ -51,4 +53,13 @@ export const RECORDS = `
   ALTER TABLE record_accesses ENABLE ROW LEVEL SECURITY;
   CREATE POLICY of_tenant ON record_accesses TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
   GRANT SELECT, INSERT ON record_accesses TO ${APP_ROLE};
+
+  CREATE TABLE event_actors (
+    event_id uuid PRIMARY KEY REFERENCES events (id),
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid NOT NULL
+  );
+  ALTER TABLE event_actors ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY of_tenant ON event_actors TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
+  GRANT SELECT, INSERT ON event_actors TO ${APP_ROLE};
   `
