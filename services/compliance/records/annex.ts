@@ -59,8 +59,8 @@ export async function beginAccess(
 
 /**
  * The annexes of at most ANNEXED_DOCUMENTS_MAX documents, and who ordered events. When this resolves, the event that names the documents whose annex is among
- * them is committed: nothing may be sent before. An erasure or restriction that was committed before that event leaves null. It takes nothing of who ordered
- * what: that says nothing of the people in the document.
+ * them is committed: nothing may be sent before. An erasure or restriction that was committed before that event leaves null. Neither takes who ordered an event,
+ * which says nothing of the people in the document, but where it stands in a review of a field, which an erasure deletes.
  */
 export async function readNames(services: AnnexServices, access: Access, { documentIds, eventIds }: Asked): Promise<Names> {
   if (documentIds.length > ANNEXED_DOCUMENTS_MAX)
