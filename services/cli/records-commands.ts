@@ -15,7 +15,7 @@ const LIMIT_MAX = 100_000
 
 const id = parseWith(Uuid, 'not an id')
 
-const ANNEX = ['--annex', 'with file name, metadata and uploader; needs --justification and is itself on record'] as const
+const ANNEX = ['--annex', 'with file name, metadata, uploader and who ordered what; needs --justification and is itself on record'] as const
 const JUSTIFICATION = ['--justification <text>', 'why the names are needed, 20 characters or more'] as const
 
 /** The command with its document is given. */

@@ -166,12 +166,19 @@ export type ProcessingEvent = z.infer<typeof ProcessingEvent>
 export type EventDraft = Pick<ProcessingEvent, 'operation' | 'step' | 'phase'> &
   Partial<Omit<ProcessingEvent, 'schema' | 'event_id' | 'time' | 'controller_ref' | 'role'>>
 
+/** An API key, and the name that somebody gave it: null where nobody knows it any more. */
+const NamedKey = z.strictObject({ key_id: z.uuid(), name: z.string().nullable() })
+
+/** By event: whose API key ordered it, or the request that it was done for. What nobody ordered is not in it. */
+export const OrderedBy = z.record(z.uuid(), NamedKey)
+export type OrderedBy = z.infer<typeof OrderedBy>
+
 /** What is kept beside a document under its key, and shown to who says why: exactly this is what `annex_commit` commits to. */
 export const Annex = z.strictObject({
   file_name: z.string().nullable(),
   metadata: z.record(z.string(), z.string()),
   /** The API key that uploaded it, by the name that it had then; null where that was not kept. */
-  uploaded_by: z.strictObject({ key_id: z.uuid(), name: z.string().nullable() }).nullable(),
+  uploaded_by: NamedKey.nullable(),
 })
 export type Annex = z.infer<typeof Annex>
 
@@ -189,11 +196,12 @@ export type SaltedAnnex = z.infer<typeof SaltedAnnex>
 export const AnnexView = SaltedAnnex.nullable()
 export type AnnexView = z.infer<typeof AnnexView>
 
-/** `complete`: false where older events were left out. `annex` only where it was asked for, with a justification. */
+/** `complete`: false where older events were left out. `annex` and `ordered_by` only where they were asked for, with a justification. */
 export const DocumentRecord = z.strictObject({
   document_id: z.uuid(),
   events: z.array(ProcessingEvent),
   complete: z.boolean(),
   annex: AnnexView.optional(),
+  ordered_by: OrderedBy.optional(),
 })
 export type DocumentRecord = z.infer<typeof DocumentRecord>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Purpose } from './document.ts'
-import { AnnexView, LegalBasis, Operation, ProcessingEvent } from './record.ts'
+import { AnnexView, LegalBasis, Operation, OrderedBy, ProcessingEvent } from './record.ts'
 
 export const RECORDS_PAGE_MAX = 1_000
 const RECORDS_PAGE = 100
@@ -65,6 +65,7 @@ export const RecordsPage = z.strictObject({
   next_cursor: z.uuid().nullable(),
   /** Only where they were asked for, with a justification. */
   annexes: Annexes.optional(),
+  ordered_by: OrderedBy.optional(),
 })
 export type RecordsPage = z.infer<typeof RecordsPage>
 

@@ -15,6 +15,9 @@ export interface Identity {
   scopes: readonly Scope[]
 }
 
+/** Whose request it is. */
+export type Caller = Pick<Identity, 'tenantId' | 'keyId'>
+
 /** A key is `greffier_<id>_<256 random bits>`; the row holds SHA-256 of the secret, which needs no salt at that length. */
 export async function createApiKey(tx: Tx, tenantId: string, name: string, scopes: readonly Scope[]): Promise<ApiKeyCreated> {
   const id = newId()

@@ -3,9 +3,10 @@ import { ERASURE_DOCUMENTS_MAX, type ErasureFilter, type ErasureGround, ErasureS
 import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import type { EventDraft } from '../contracts/record.ts'
-import type { Identity } from './api-keys.ts'
+import type { Caller } from './api-keys.ts'
 import type { Tx } from './connection.ts'
 import { buryDocument, readRow } from './documents.ts'
+import { appendOrdered } from './event-actors.ts'
 import { appendEvent, describeDocument } from './events.ts'
 import { settlesAt } from './open-starts.ts'
 import { activeHold, type Hold, restrictDocument } from './restrictions.ts'
@@ -60,7 +61,7 @@ export async function requestErasure(tx: Tx, tenantId: string, draft: ErasureDra
  */
 export async function eraseByHand(
   tx: Tx,
-  { tenantId, keyId }: Pick<Identity, 'tenantId' | 'keyId'>,
+  { tenantId, keyId }: Caller,
   documentId: string,
 ): Promise<{ requestId: string | null; held: Hold | null }> {
   const row = await readRow(tx, documentId, 'update')
@@ -163,7 +164,7 @@ export async function listErasures(tx: Tx, limit: number, before: string | null)
  * By two further months, once, and told within the first (Art. 12(3)). The reason may name people: it is sealed, and the record commits to it.
  * Throws ERASURE_NOT_FOUND, ERASURE_NOT_EXTENDABLE.
  */
-export async function extendErasure(tx: Tx, id: string, reason: { sealed: Buffer; commit: string }): Promise<ErasureRow> {
+export async function extendErasure(tx: Tx, id: string, reason: { sealed: Buffer; commit: string }, keyId: string): Promise<ErasureRow> {
   const row = await findErasure(tx, id, 'update')
   const extended = await tx
     .updateTable('erasure_requests')
@@ -176,7 +177,8 @@ export async function extendErasure(tx: Tx, id: string, reason: { sealed: Buffer
     .executeTakeFirst()
   if (!extended) throw new AppError('ERASURE_NOT_EXTENDABLE')
   const about = aboutRequest(id, row.retention_rule ?? undefined)
-  await appendEvent(tx, row.tenant_id, { ...about, step: 'erasure_extended', justification_commit: reason.commit })
+  const by = { tenantId: row.tenant_id, keyId }
+  await appendOrdered(tx, by, { ...about, step: 'erasure_extended', justification_commit: reason.commit })
   return extended
 }
 

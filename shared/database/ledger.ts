@@ -6,8 +6,9 @@ import { AppError } from '../contracts/errors.ts'
 import { signCheckpoint } from '../ledger/checkpoint.ts'
 import { appendLeaves, decodeEdge, type Edge, EMPTY_EDGE, encodeEdge, type ReadTiles, rootOf, type TileWrite } from '../ledger/tiles.ts'
 import { HASH_BYTES } from '../ledger/tree-hash.ts'
+import type { Caller } from './api-keys.ts'
 import type { Tx } from './connection.ts'
-import { appendEvent } from './events.ts'
+import { appendOrdered } from './event-actors.ts'
 import { createLogKey, type LogKeys, originOf, readLogKeys, rotateLogKey } from './ledger-keys.ts'
 import { lockLog, tryLockLog } from './ledger-lock.ts'
 import type { TenantKeys } from './tenants.ts'
@@ -80,7 +81,8 @@ export async function readHead(tx: Tx, tenantId: string, keys: TenantKeys): Prom
  * Exchanges the log's key (shared/ledger/key-rotation.ts). The event of it names the statement by its SHA-256; and since it is to be moved into the log, the
  * next checkpoint, which the new key signs, is made at once and not when something else happens.
  */
-export async function exchangeLogKey(tx: Tx, tenantId: string, keys: TenantKeys): Promise<{ vkey: string; rotation: string }> {
+export async function exchangeLogKey(tx: Tx, caller: Caller, keys: TenantKeys): Promise<{ vkey: string; rotation: string }> {
+  const { tenantId } = caller
   await readHead(tx, tenantId, keys)
   const readTree = async () => {
     const edge = await readEdge(tx, tenantId)
@@ -88,7 +90,7 @@ export async function exchangeLogKey(tx: Tx, tenantId: string, keys: TenantKeys)
   }
   const exchange = await rotateLogKey(tx, { tenantId, keys, readTree })
   const output_hash = createHash('sha256').update(exchange.rotation).digest('hex')
-  await appendEvent(tx, tenantId, { operation: 'Store', step: 'log_key_exchanged', phase: 'completed', result: 'ok', output_hash })
+  await appendOrdered(tx, caller, { operation: 'Store', step: 'log_key_exchanged', phase: 'completed', result: 'ok', output_hash })
   return exchange
 }
 

@@ -1,7 +1,8 @@
 import { type Selectable, sql } from 'kysely'
 import type { HoldReason, RestrictionGround } from '../contracts/erasure.ts'
 import type { Tx } from './connection.ts'
-import { appendEvent, describeDocument } from './events.ts'
+import { appendOrdered } from './event-actors.ts'
+import { describeDocument } from './events.ts'
 import type { Tables } from './schema.ts'
 
 type DocumentRow = Selectable<Tables['documents']>
@@ -49,7 +50,7 @@ export async function placeHold(
     .returningAll()
     .executeTakeFirstOrThrow()
   await markHeld(tx, row.id, placed.until ?? NO_END)
-  await appendEvent(tx, row.tenant_id, {
+  await appendOrdered(tx, orderer(row, hold.keyId), {
     ...restriction(row, 'hold'),
     justification_commit: hold.textCommit,
     retention: { rule: hold.reason, erase_after: placed.until?.toISOString() ?? null, hold: true },
@@ -58,11 +59,11 @@ export async function placeHold(
 }
 
 /** Twice is once. The restriction that a refused erasure left stays until somebody lifts it or erases. */
-export async function liftHold(tx: Tx, row: DocumentRow): Promise<void> {
+export async function liftHold(tx: Tx, row: DocumentRow, keyId: string): Promise<void> {
   const lifted = await tx.deleteFrom('holds').where('document_id', '=', row.id).returning('reason').executeTakeFirst()
   if (!lifted) return
   await markHeld(tx, row.id, null)
-  await appendEvent(tx, row.tenant_id, {
+  await appendOrdered(tx, orderer(row, keyId), {
     ...restriction(row, 'hold_lifted'),
     retention: { rule: lifted.reason, erase_after: null, hold: false },
   })
@@ -88,24 +89,28 @@ export async function restrictDocument(
     .where('id', '=', row.id)
     .returningAll()
     .executeTakeFirstOrThrow()
-  await appendEvent(tx, row.tenant_id, { ...restriction(row, 'restriction'), request_ref: requestRef })
+  // Whose a refused erasure was is kept with it.
+  const by = orderer(row, requestRef === null ? keyId : null)
+  await appendOrdered(tx, by, { ...restriction(row, 'restriction'), request_ref: requestRef })
   return restricted
 }
 
 /** Twice is once. Stages that waited go on: the sweeper finds them. The person is to be told before (Art. 18(3)). */
-export async function liftRestriction(tx: Tx, row: DocumentRow): Promise<void> {
+export async function liftRestriction(tx: Tx, row: DocumentRow, keyId: string): Promise<void> {
   if (!row.restricted_at) return
   await tx
     .updateTable('documents')
     .set({ restricted_at: null, restriction_ground: null, restricted_by: null })
     .where('id', '=', row.id)
     .execute()
-  await appendEvent(tx, row.tenant_id, restriction(row, 'restriction_lifted'))
+  await appendOrdered(tx, orderer(row, keyId), restriction(row, 'restriction_lifted'))
 }
 
 async function markHeld(tx: Tx, documentId: string, until: Date | null): Promise<void> {
   await tx.updateTable('documents').set({ held_until: until }).where('id', '=', documentId).execute()
 }
+
+const orderer = ({ tenant_id: tenantId }: DocumentRow, keyId: string | null) => ({ tenantId, keyId })
 
 function restriction(row: DocumentRow, step: string) {
   return { operation: 'Restrict', step, phase: 'completed', result: 'ok', ...describeDocument(row, row.revision) } as const

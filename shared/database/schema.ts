@@ -219,6 +219,8 @@ export interface Tables {
     legal_basis: ColumnType<string | null, string | null | undefined, never>
     processor: ColumnType<string | null, string | null | undefined, never>
   }
+  /** The API key that ordered an event, where no other row keeps it (shared/database/event-actors.ts). */
+  event_actors: { event_id: string; tenant_id: string; key_id: string }
   /** By which API key somebody looked at what erasure takes away, and why; the reason under a key of the tenant's. */
   record_accesses: { id: string; tenant_id: string; key_id: string; sealed_justification: Buffer; created_at: Timestamp }
   /** Model calls that have begun and not yet ended: what a crash leaves here is closed as `outcome_unknown`. */

@@ -4,6 +4,7 @@ import { AppError } from '../contracts/errors.ts'
 import { newId } from '../contracts/ids.ts'
 import { IdentifierKind, type SubjectRequestKind, type SubjectRequestView } from '../contracts/subjects.ts'
 import type { Tx } from './connection.ts'
+import { appendOrdered } from './event-actors.ts'
 import { appendEvent } from './events.ts'
 import type { Tables } from './schema.ts'
 import type { HashedIdentifier } from './subjects.ts'
@@ -36,7 +37,7 @@ export async function createSubjectRequest(tx: Tx, tenantId: string, draft: Subj
     })
     .returningAll()
     .executeTakeFirstOrThrow()
-  await appendRequestEvent(tx, row, 'subject_request')
+  await appendEvent(tx, tenantId, aboutRequest(row, 'subject_request'))
   return row
 }
 
@@ -66,7 +67,12 @@ export async function listSubjectRequests(
  * By two further months, once, and told within the first (Art. 12(3)). The reason may name people: it is sealed, and the record commits to it.
  * Throws SUBJECT_REQUEST_NOT_FOUND, SUBJECT_REQUEST_NOT_EXTENDABLE.
  */
-export async function extendSubjectRequest(tx: Tx, id: string, reason: { sealed: Buffer; commit: string }): Promise<SubjectRequestRow> {
+export async function extendSubjectRequest(
+  tx: Tx,
+  id: string,
+  reason: { sealed: Buffer; commit: string },
+  keyId: string,
+): Promise<SubjectRequestRow> {
   const row = await findSubjectRequest(tx, id, 'update')
   const extended = await tx
     .updateTable('subject_requests')
@@ -78,15 +84,15 @@ export async function extendSubjectRequest(tx: Tx, id: string, reason: { sealed:
     .returningAll()
     .executeTakeFirst()
   if (!extended) throw new AppError('SUBJECT_REQUEST_NOT_EXTENDABLE')
-  await appendRequestEvent(tx, row, 'subject_request_extended', reason.commit)
+  await appendOrdered(tx, { tenantId: row.tenant_id, keyId }, aboutRequest(row, 'subject_request_extended', reason.commit))
   return extended
 }
 
 /** That the person has the answer. Twice is once. Throws SUBJECT_REQUEST_NOT_FOUND. */
-export async function answerSubjectRequest(tx: Tx, id: string): Promise<SubjectRequestRow> {
+export async function answerSubjectRequest(tx: Tx, id: string, keyId: string): Promise<SubjectRequestRow> {
   const row = await findSubjectRequest(tx, id, 'update')
   if (row.state === 'answered') return row
-  await appendRequestEvent(tx, row, 'subject_request_answered')
+  await appendOrdered(tx, { tenantId: row.tenant_id, keyId }, aboutRequest(row, 'subject_request_answered'))
   return tx
     .updateTable('subject_requests')
     .set({ state: 'answered', answered_at: sql<Date>`now()` })
@@ -139,8 +145,8 @@ export function viewSubjectRequest(row: SubjectRequestRow): SubjectRequestView {
   }
 }
 
-async function appendRequestEvent(tx: Tx, { id, tenant_id }: SubjectRequestRow, step: string, commit: string | null = null): Promise<void> {
-  await appendEvent(tx, tenant_id, {
+function aboutRequest({ id }: SubjectRequestRow, step: string, commit: string | null = null) {
+  return {
     operation: 'Store',
     step,
     phase: 'completed',
@@ -148,5 +154,5 @@ async function appendRequestEvent(tx: Tx, { id, tenant_id }: SubjectRequestRow, 
     purpose: 'data_subject_rights',
     request_ref: id,
     justification_commit: commit,
-  })
+  } as const
 }

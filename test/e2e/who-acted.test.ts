@@ -1,17 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type ApiKeyCreated, SCOPES } from '../../shared/contracts/access.ts'
 import type { ErasureList, ErasureView, HoldList, HoldView, RestrictionView } from '../../shared/contracts/erasure.ts'
 import type { RecordAccess } from '../../shared/contracts/records.ts'
 import type { SubjectRequestList, SubjectRequestView } from '../../shared/contracts/subjects.ts'
+import { type Colleague, hire } from '../support/colleague.ts'
 import { type Greffier, startGreffier } from '../support/greffier.ts'
-
-/** An API key of the first tenant, and requests with it. */
-interface Colleague {
-  keyId: string
-  request(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Response>
-  /** Throws when the answer is not a success. */
-  json<Answer>(method: string, path: string, body?: object): Promise<Answer>
-}
 
 const REASON = 'Case 4711: the supervisory authority asks which files were concerned.'
 const HOLD = { reason: '17-3-e' }
@@ -21,26 +13,10 @@ let ada: Colleague
 let ben: Colleague
 beforeAll(async () => {
   greffier = await startGreffier()
-  ada = await colleague('Adelgunde Zeisig')
-  ben = await colleague('Bertram Specht')
+  ada = await hire(greffier, 'Adelgunde Zeisig')
+  ben = await hire(greffier, 'Bertram Specht')
 })
 afterAll(() => greffier.close())
-
-async function colleague(name: string): Promise<Colleague> {
-  const { key_id, api_key } = await greffier.json<ApiKeyCreated>('/v1/keys', { name, scopes: SCOPES })
-  const request: Colleague['request'] = (method, path, body, headers = {}) =>
-    greffier.fetch(path, {
-      method,
-      headers: { authorization: `Bearer ${api_key}`, ...(body && { 'content-type': 'application/json' }), ...headers },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-  const json: Colleague['json'] = async (method, path, body) => {
-    const response = await request(method, path, body)
-    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-    return response.json() as never
-  }
-  return { keyId: key_id, request, json }
-}
 
 let serial = 0
 async function document(): Promise<string> {
@@ -142,7 +118,7 @@ describe('whose key it was is told of', () => {
 })
 
 test('a key that is revoked is still named by what it ordered, and stays in the list that tells its name', async () => {
-  const gone = await colleague('Cordula Amsel')
+  const gone = await hire(greffier, 'Cordula Amsel')
   const id = await document()
   const location = (await gone.request('DELETE', `/v1/documents/${id}`)).headers.get('location') ?? ''
   await greffier.fetch(`/v1/keys/${gone.keyId}`, { method: 'DELETE' })

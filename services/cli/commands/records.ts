@@ -10,7 +10,7 @@ import type { Client } from '../client.ts'
 import { type CommandContext, connect } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { printAnnexChecks } from '../print/annex.ts'
-import { printRecords } from '../print/record.ts'
+import { printRecords, type ShownNames } from '../print/record.ts'
 import { clean, countText } from '../print/text.ts'
 
 /** Whether names are shown, and why. */
@@ -28,10 +28,11 @@ export interface RecordsChoices extends AnnexChoices {
 export async function listRecords(context: CommandContext, choices: RecordsChoices): Promise<ExitCode> {
   const { output } = context
   const justification = justificationOf(choices)
-  const { events, annexes, next_cursor } = await collect(await connect(context), choices, justification)
-  const checks = checkAnnexes(annexes, events)
-  output.value({ events, next_cursor, ...(justification === undefined ? {} : { annexes, annex_checks: checks }) })
-  printRecords(output, events, justification === undefined ? null : annexes)
+  const { events, names, next_cursor } = await collect(await connect(context), choices, justification)
+  const shown = justification === undefined ? null : names
+  const checks = checkAnnexes(names.annexes, events)
+  output.value({ events, next_cursor, ...(shown && { ...shown, annex_checks: checks }) })
+  printRecords(output, events, shown)
   output.line(
     output.paint('dim', `${countText(events.length, 'event')}, newest first${next_cursor === null ? '' : '; there are more: --limit'}`),
   )
@@ -79,16 +80,17 @@ function checkAnnexes(annexes: Annexes, events: readonly ProcessingEvent[]): (An
 
 async function collect(client: Client, { filters, limit, annex }: RecordsChoices, justification: string | undefined) {
   const events: ProcessingEvent[] = []
-  const annexes: Annexes = {}
+  const names: ShownNames = { annexes: {}, ordered_by: {} }
   let next_cursor: string | null = null
   do {
     const question = { ...filters, ...(annex ? { annex: 'true' } : {}), ...(next_cursor === null ? {} : { cursor: next_cursor }) }
     const page = await client.records({ ...question, limit: String(Math.min(limit - events.length, RECORDS_PAGE_MAX)) }, justification)
     events.push(...page.events)
-    Object.assign(annexes, page.annexes)
+    Object.assign(names.annexes, page.annexes)
+    Object.assign(names.ordered_by, page.ordered_by)
     next_cursor = page.next_cursor
   } while (next_cursor !== null && events.length < limit)
-  return { events, annexes, next_cursor }
+  return { events, names, next_cursor }
 }
 
 /** Throws INVALID_ARGUMENT where one of the two is missing. */

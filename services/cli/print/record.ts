@@ -1,30 +1,46 @@
-import type { DocumentRecord, ProcessingEvent } from '../../../shared/contracts/record.ts'
+import type { DocumentRecord, OrderedBy, ProcessingEvent } from '../../../shared/contracts/record.ts'
 import type { Annexes } from '../../../shared/contracts/records.ts'
 import type { Output } from '../output.ts'
 import { alignRows, printTable } from './table.ts'
 import { clean, countText } from './text.ts'
 
-/** One line per processing operation: time, operation, phase, purpose, who did it. */
-export function printRecord(output: Output, record: DocumentRecord): void {
-  const head = ['time (UTC)', 'operation', 'step', 'phase', 'purpose', 'processor / model']
-  const [title, ...lines] = alignRows([head, ...record.events.map(row)])
+/** One line per processing operation: time, operation, phase, purpose, who did it, and who ordered it where that is told. */
+export function printRecord(output: Output, { document_id, events, complete, ordered_by }: DocumentRecord): void {
+  const head = ['time (UTC)', 'operation', 'step', 'phase', 'purpose', 'processor / model', ...(ordered_by ? ['ordered by'] : [])]
+  const [title, ...lines] = alignRows([
+    head,
+    ...events.map((event) => [...row(event), ...(ordered_by ? [ordererOf(event, ordered_by)] : [])]),
+  ])
   output.line(output.paint('dim', `  ${title}`))
   for (const line of lines) output.line(`  ${line}`)
-  if (!record.complete)
-    output.line(
-      output.paint('dim', `  older ones are left out; all of them: greffier records --document ${record.document_id} --format jsonl`),
-    )
+  if (!complete)
+    output.line(output.paint('dim', `  older ones are left out; all of them: greffier records --document ${document_id} --format jsonl`))
 }
 
-/** The same of events of many documents; with `annexes`, by the name of the file where it is known still. */
-export function printRecords(output: Output, events: readonly ProcessingEvent[], annexes: Annexes | null): void {
+/** What `greffier records` is shown with a justification. */
+export interface ShownNames {
+  annexes: Annexes
+  ordered_by: OrderedBy
+}
+
+/** The same of events of many documents; with `names`, by the name of the file where it is known still, and of the API key that ordered it. */
+export function printRecords(output: Output, events: readonly ProcessingEvent[], names: ShownNames | null): void {
   const lines = events.map((event) => {
     const [time = '', operation = '', step = '', phase = '', ...rest] = row(event)
-    const name = annexes && clean(annexes[event.doc_ref ?? '']?.file_name ?? '-')
-    return [time, operation, step, phase, event.doc_ref ?? countOthers(event), ...(name === null ? [] : [name]), ...rest]
+    return [time, operation, step, phase, event.doc_ref ?? countOthers(event), ...(names ? namesOf(event, names) : []), ...rest]
   })
-  const head = ['time (UTC)', 'operation', 'step', 'phase', 'document', ...(annexes ? ['file'] : []), 'purpose', 'processor / model']
+  const named = names ? ['file', 'ordered by'] : []
+  const head = ['time (UTC)', 'operation', 'step', 'phase', 'document', ...named, 'purpose', 'processor / model']
   printTable(output, head, lines)
+}
+
+function namesOf(event: ProcessingEvent, { annexes, ordered_by }: ShownNames): string[] {
+  return [clean(annexes[event.doc_ref ?? '']?.file_name ?? '-'), ordererOf(event, ordered_by)]
+}
+
+function ordererOf({ event_id }: ProcessingEvent, orderedBy: OrderedBy): string {
+  const key = orderedBy[event_id]
+  return clean(key ? (key.name ?? key.key_id) : '-')
 }
 
 function countOthers({ hits }: ProcessingEvent): string {

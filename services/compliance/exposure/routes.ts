@@ -3,8 +3,9 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { ExposureQuestion, ExposureReport } from '../../../shared/contracts/exposure.ts'
+import type { Caller } from '../../../shared/database/api-keys.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
 import { readLinkedSubjects, wasCalled } from '../../../shared/database/exposure.ts'
 import { type Asked, askedByKey, askedFor } from '../../../shared/policy/exposure.ts'
 import { type DraftSettings, draftNotification } from '../../../shared/policy/exposure-draft.ts'
@@ -33,10 +34,10 @@ export function addExposureRoutes(server: HttpServer, services: ExposureServices
     return (await withTenant(database, tenantId, (tx) => wasCalled(tx, key))) ? asked : null
   }
 
-  function keep(tenantId: string, request_ref: string, output: string): Promise<string> {
+  function keep(caller: Caller, request_ref: string, output: string): Promise<string> {
     const output_hash = createHash('sha256').update(output).digest('hex')
-    return withTenant(database, tenantId, (tx) =>
-      appendEvent(tx, tenantId, { operation: 'Retrieve', step: 'exposure', phase: 'completed', result: 'ok', request_ref, output_hash }),
+    return withTenant(database, caller.tenantId, (tx) =>
+      appendOrdered(tx, caller, { operation: 'Retrieve', step: 'exposure', phase: 'completed', result: 'ok', request_ref, output_hash }),
     )
   }
 
@@ -53,9 +54,9 @@ export function addExposureRoutes(server: HttpServer, services: ExposureServices
         response: { 200: ExposureReport },
       },
     },
-    async ({ identity: { tenantId }, query }) => {
-      const found = await report(tenantId, query)
-      await keep(tenantId, found.report_id, canonicalize(found) as string)
+    async ({ identity, query }) => {
+      const found = await report(identity.tenantId, query)
+      await keep(identity, found.report_id, canonicalize(found) as string)
       return found
     },
   )
@@ -77,14 +78,14 @@ export function addExposureRoutes(server: HttpServer, services: ExposureServices
         response: { 200: z.string() },
       },
     },
-    async ({ identity: { tenantId }, query: { aware_at = null, ...question } }, reply) => {
+    async ({ identity, query: { aware_at = null, ...question } }, reply) => {
       const parsed = ExposureQuestion.safeParse(question)
       if (!parsed.success) throw new AppError('INVALID_REQUEST', '`to` is before `from`')
       if (aware_at !== null && Date.parse(aware_at) > Date.now()) throw new AppError('INVALID_REQUEST', '`aware_at` is in the future')
-      const found = await report(tenantId, parsed.data)
+      const found = await report(identity.tenantId, parsed.data)
       if (!found.totals) throw new AppError('INTERNAL', 'a report without sums')
       const text = draftNotification({ ...found, totals: found.totals }, aware_at, notification)
-      await keep(tenantId, found.report_id, text)
+      await keep(identity, found.report_id, text)
       return reply.type('text/markdown; charset=utf-8').send(text)
     },
   )

@@ -4,8 +4,9 @@ import { createHash, type Hash } from 'node:crypto'
 import { NODE_TREE } from '../../../shared/blobs/hashing.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { RuleFile } from '../../../shared/contracts/rule-files.ts'
+import type { Caller } from '../../../shared/database/api-keys.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
 import { type LogHead, tileReader } from '../../../shared/database/ledger.ts'
 import {
   leafRange,
@@ -54,7 +55,8 @@ export interface BundleRequest extends Period {
  * Ends with the signed manifest: without it a bundle is not whole. That it was made is an event, in the log of after it; so is a making that failed or that
  * nobody waited for, as some of it left the house.
  */
-export async function* makeBundle(services: BundleServices, tenantId: string, request: BundleRequest): AsyncGenerator<ArchiveFile> {
+export async function* makeBundle(services: BundleServices, caller: Caller, request: BundleRequest): AsyncGenerator<ArchiveFile> {
+  const { tenantId } = caller
   const { database, tenants } = services
   const keys = await tenants.keys(tenantId)
   const head = await withTenant(database, tenantId, (tx) => readExportHead(tx, tenantId, keys))
@@ -69,16 +71,16 @@ export async function* makeBundle(services: BundleServices, tenantId: string, re
     }
     const note = await signManifest({ origin: head.origin, size: head.size, root: head.root, ...range, files: hashes }, head.signer)
     noted = true
-    await keep(services, tenantId, { result: 'ok', output_hash: createHash('sha256').update(note).digest('hex') })
+    await keep(services, caller, { result: 'ok', output_hash: createHash('sha256').update(note).digest('hex') })
     yield textFile(MANIFEST, note)
   } finally {
-    if (!noted) await keep(services, tenantId, { result: 'failed' })
+    if (!noted) await keep(services, caller, { result: 'failed' })
   }
 }
 
-function keep({ database }: BundleServices, tenantId: string, outcome: { result: 'ok' | 'failed'; output_hash?: string }): Promise<string> {
-  return withTenant(database, tenantId, (tx) =>
-    appendEvent(tx, tenantId, { operation: 'Retrieve', step: 'audit_bundle', phase: 'completed', ...outcome }),
+function keep({ database }: BundleServices, caller: Caller, outcome: { result: 'ok' | 'failed'; output_hash?: string }): Promise<string> {
+  return withTenant(database, caller.tenantId, (tx) =>
+    appendOrdered(tx, caller, { operation: 'Retrieve', step: 'audit_bundle', phase: 'completed', ...outcome }),
   )
 }
 

@@ -32,12 +32,12 @@ export function addBundleRoutes(server: HttpServer, services: BundleServices): v
         response: { 200: z.any() },
       },
     },
-    async ({ identity: { tenantId }, query: { from = null, to = null, known_size: knownSize = null } }, reply) => {
+    async ({ identity, query: { from = null, to = null, known_size: knownSize = null } }, reply) => {
       if (from !== null && to !== null && Date.parse(to) < Date.parse(from)) throw new AppError('INVALID_REQUEST', '`to` is before `from`')
       return reply
         .type('application/x-tar')
         .header('content-disposition', 'attachment; filename="audit-bundle.tar"')
-        .send(tarOf(makeBundle(services, tenantId, { from, to, knownSize })))
+        .send(tarOf(makeBundle(services, identity, { from, to, knownSize })))
     },
   )
 

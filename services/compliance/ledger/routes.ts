@@ -60,9 +60,9 @@ export function addLedgerRoutes(server: HttpServer, { database, tenants }: Ledge
         response: { 200: KeyExchange },
       },
     },
-    async ({ identity: { tenantId } }) => {
-      const keys = await tenants.keys(tenantId)
-      return withTenant(database, tenantId, (tx) => exchangeLogKey(tx, tenantId, keys))
+    async ({ identity }) => {
+      const keys = await tenants.keys(identity.tenantId)
+      return withTenant(database, identity.tenantId, (tx) => exchangeLogKey(tx, identity, keys))
     },
   )
 }

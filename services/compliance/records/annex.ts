@@ -2,12 +2,13 @@ import { deriveKey } from '../../../shared/blobs/keys.ts'
 import type { DocumentKeys, Vault } from '../../../shared/blobs/vault.ts'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
-import type { AnnexView } from '../../../shared/contracts/record.ts'
+import type { AnnexView, OrderedBy } from '../../../shared/contracts/record.ts'
 import { ANNEXED_DOCUMENTS_MAX, type Annexes, type RecordAccess } from '../../../shared/contracts/records.ts'
 import { openAnnex } from '../../../shared/database/annex.ts'
-import type { Identity } from '../../../shared/database/api-keys.ts'
+import type { Caller } from '../../../shared/database/api-keys.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import type { DocumentRow } from '../../../shared/database/documents.ts'
+import { readOrderers } from '../../../shared/database/event-actors.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import type { RecordedEvent } from '../../../shared/database/records.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
@@ -22,14 +23,22 @@ export interface AnnexServices {
   vault: Vault
 }
 
-/** Who looks. */
-export type Reader = Pick<Identity, 'tenantId' | 'keyId'>
-
 /** One justified look: everything that is read under it is on record with the commitment to its justification. */
 export interface Access {
   id: string
   tenantId: string
   commit: string
+}
+
+/** What is shown to who says why: names of documents, and of those who ordered events. */
+export interface Names {
+  annexes: Annexes
+  ordered_by: OrderedBy
+}
+
+export interface Asked {
+  documentIds: readonly string[]
+  eventIds: readonly string[]
 }
 
 /**
@@ -38,7 +47,7 @@ export interface Access {
  */
 export async function beginAccess(
   { database, tenants }: AnnexServices,
-  { tenantId, keyId }: Reader,
+  { tenantId, keyId }: Caller,
   justification: string,
 ): Promise<Access> {
   const id = newId()
@@ -50,10 +59,11 @@ export async function beginAccess(
 }
 
 /**
- * The annexes of at most ANNEXED_DOCUMENTS_MAX documents. When this resolves, the event that names those whose annex is among them is committed: nothing
- * may be sent before. An erasure or restriction that was committed before that event leaves null.
+ * The annexes of at most ANNEXED_DOCUMENTS_MAX documents, and who ordered events. When this resolves, the event that names the documents whose annex is among
+ * them is committed: nothing may be sent before. An erasure or restriction that was committed before that event leaves null. Neither takes who ordered an event,
+ * which says nothing of the people in the document, but where it stands in a review of a field, which an erasure deletes.
  */
-export async function readAnnexes(services: AnnexServices, access: Access, documentIds: readonly string[]): Promise<Annexes> {
+export async function readNames(services: AnnexServices, access: Access, { documentIds, eventIds }: Asked): Promise<Names> {
   if (documentIds.length > ANNEXED_DOCUMENTS_MAX)
     throw new AppError('INTERNAL', `an access names at most ${ANNEXED_DOCUMENTS_MAX} documents`)
   const { database } = services
@@ -62,6 +72,8 @@ export async function readAnnexes(services: AnnexServices, access: Access, docum
   const keys = await readKeys(services, tenantId, rows)
   return withTenant(database, tenantId, async (tx) => {
     const open = (await readOpen(tx, documentIds)).filter((row) => keys.has(row.id))
+    const keyNames = await readKeyNames(tx)
+    const orderers = await readOrderers(tx, eventIds)
     await appendEvent(tx, tenantId, {
       operation: 'Retrieve',
       step: 'annex',
@@ -72,7 +84,10 @@ export async function readAnnexes(services: AnnexServices, access: Access, docum
       hits: open.map(({ id, revision }) => ({ doc_ref: id, revision, page: 0 })),
     })
     const views = new Map(open.map((row) => [row.id, viewOf(row, keys.get(row.id))]))
-    return Object.fromEntries(documentIds.map((id) => [id, views.get(id) ?? null]))
+    return {
+      annexes: Object.fromEntries(documentIds.map((id) => [id, views.get(id) ?? null])),
+      ordered_by: Object.fromEntries([...orderers].map(([id, keyId]) => [id, { key_id: keyId, name: keyNames.get(keyId) ?? null }])),
+    }
   })
 }
 
@@ -96,9 +111,10 @@ export function withinAnnexes(rows: readonly RecordedEvent[]): RecordedEvent[] {
   return rows.slice(0, end === -1 ? rows.length : Math.max(end, 1))
 }
 
-/** Each once; of an event that names more than an access can, the first ones. */
-export function documentsOf(rows: readonly RecordedEvent[]): string[] {
-  return [...new Set(rows.flatMap(({ document_ids }) => document_ids))].slice(0, ANNEXED_DOCUMENTS_MAX)
+/** Each document once; of an event that names more than an access can, the first ones. */
+export function askedOf(rows: readonly RecordedEvent[]): Asked {
+  const documentIds = [...new Set(rows.flatMap(({ document_ids }) => document_ids))].slice(0, ANNEXED_DOCUMENTS_MAX)
+  return { documentIds, eventIds: rows.map(({ id }) => id) }
 }
 
 type OpenRow = Pick<DocumentRow, 'id' | 'revision' | 'sealed_annex'>
@@ -131,6 +147,11 @@ async function readKeys({ tenants, vault }: AnnexServices, tenantId: string, row
     )
   }
   return keys
+}
+
+async function readKeyNames(tx: Tx): Promise<Map<string, string>> {
+  const rows = await tx.selectFrom('api_keys').select(['id', 'name']).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
 }
 
 /** As it was sealed, with nothing beside it: what is shown is what the event of its upload committed to. */

@@ -4,12 +4,14 @@ import { AppError, errorCode } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import type { RecordFilters, RecordsExport } from '../../../shared/contracts/records.ts'
+import type { Caller } from '../../../shared/database/api-keys.ts'
 import { type Tx, withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent, describeDocument } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
+import { describeDocument } from '../../../shared/database/events.ts'
 import { countRecords, readOldestRecords, sequenceOf } from '../../../shared/database/records.ts'
 import type { ProcessorRegister } from '../../../shared/policy/register.ts'
 import { errorFields, type Log } from '../../../shared/runtime/log.ts'
-import { type Access, type AnnexServices, beginAccess, documentsOf, type Reader, readAnnexes, withinAnnexes } from './annex.ts'
+import { type Access, type AnnexServices, askedOf, beginAccess, readNames, withinAnnexes } from './annex.ts'
 import { type ExportPage, TEXT_FORMATS } from './formats.ts'
 import { RECORDS_PDF_EVENTS_MAX, writeRecordsPdf } from './pdf.ts'
 
@@ -36,29 +38,31 @@ export interface RecordsFile {
  */
 export async function exportRecords(
   services: ExportServices,
-  reader: Reader,
+  caller: Caller,
   { format, annex, ...filters }: RecordsExport,
   justification: string | null,
 ): Promise<RecordsFile> {
   const { database } = services
-  const { tenantId } = reader
+  const { tenantId } = caller
   if (annex === 'true' && format !== 'jsonl') throw new AppError('INVALID_REQUEST', 'names are exported as jsonl alone')
-  const access = justification === null ? null : await beginAccess(services, reader, justification)
+  const access = justification === null ? null : await beginAccess(services, caller, justification)
   const about = { request_ref: access?.id ?? newId(), justification_commit: access?.commit ?? null, purpose: 'accountability' }
+  // Whose an access is, is kept with it.
+  const by = { tenantId, keyId: access === null ? caller.keyId : null }
   const until = await withTenant(database, tenantId, async (tx) => {
     if (format === 'pdf' && (await countRecords(tx, filters, RECORDS_PDF_EVENTS_MAX + 1)) > RECORDS_PDF_EVENTS_MAX)
       throw new AppError(
         'EXPORT_TOO_LARGE',
         `a PDF holds at most ${RECORDS_PDF_EVENTS_MAX} events; narrow the period, or export another format`,
       )
-    const begun = await appendEvent(tx, tenantId, { ...about, ...(await describe(tx, filters)), ...step('Retrieve'), result: 'ok' })
+    const begun = await appendOrdered(tx, by, { ...about, ...(await describe(tx, filters)), ...step('Retrieve'), result: 'ok' })
     return sequenceOf(tx, begun)
   })
   const pages = () => readPages(services, tenantId, filters, until, access)
   const chunks = format === 'pdf' ? await writeRecordsPdf(services, tenantId, filters, pages) : TEXT_FORMATS[format].write(pages())
   const mediaType = format === 'pdf' ? 'application/pdf' : TEXT_FORMATS[format].mediaType
   const closing = (end: Partial<EventDraft>) =>
-    withTenant(database, tenantId, (tx) => appendEvent(tx, tenantId, { ...about, ...step('Transmit'), ...end }))
+    withTenant(database, tenantId, (tx) => appendOrdered(tx, by, { ...about, ...step('Transmit'), ...end }))
   return { mediaType, fileName: `records.${format}`, body: Readable.from(bracketed(chunks, closing, services.log), { objectMode: false }) }
 }
 
@@ -86,7 +90,7 @@ async function* readPages(
   for (let after: string | null = null; ; ) {
     const found = await withTenant(services.database, tenantId, (tx) => readOldestRecords(tx, { filters, limit, after }, until))
     const rows = access ? withinAnnexes(found) : found
-    if (rows.length > 0) yield { rows, annexes: access && (await readAnnexes(services, access, documentsOf(rows))) }
+    if (rows.length > 0) yield { rows, names: access && (await readNames(services, access, askedOf(rows))) }
     if (found.length < limit && rows.length === found.length) return
     after = rows.at(-1)?.id ?? null
   }

@@ -1,15 +1,16 @@
 import { ProcessingEvent } from '../../../shared/contracts/record.ts'
-import type { Annexes, ExportFormat } from '../../../shared/contracts/records.ts'
+import type { ExportFormat } from '../../../shared/contracts/records.ts'
 import type { RecordedEvent } from '../../../shared/database/records.ts'
 import { toCsv } from '../../../shared/exports/csv.ts'
+import type { Names } from './annex.ts'
 import { CSV_HEAD, csvRow } from './csv.ts'
 import { toNode } from './json-ld.ts'
 import { RECORD_CONTEXT } from './json-ld-context.ts'
 
-/** Events that came together; `annexes` only where they were asked for. */
+/** Events that came together; `names` only where they were asked for. */
 export interface ExportPage {
   rows: readonly RecordedEvent[]
-  annexes: Annexes | null
+  names: Names | null
 }
 
 interface TextFormat {
@@ -30,12 +31,12 @@ export function parseEvent({ body }: RecordedEvent): ProcessingEvent {
 
 /** The canonical text of each event, which the log commits to, as it is. */
 async function* jsonLines(pages: AsyncIterable<ExportPage>): AsyncGenerator<string> {
-  for await (const { rows, annexes } of pages)
-    yield rows.map((row) => `${annexes === null ? row.body : `{"event":${row.body},"annexes":${annexesOf(row, annexes)}}`}\n`).join('')
+  for await (const { rows, names } of pages) yield rows.map((row) => `${names === null ? row.body : withNames(row, names)}\n`).join('')
 }
 
-function annexesOf({ document_ids }: RecordedEvent, annexes: Annexes): string {
-  return JSON.stringify(Object.fromEntries(document_ids.map((id) => [id, annexes[id] ?? null])))
+function withNames({ id, document_ids, body }: RecordedEvent, { annexes, ordered_by }: Names): string {
+  const own = Object.fromEntries(document_ids.map((document) => [document, annexes[document] ?? null]))
+  return `{"event":${body},"annexes":${JSON.stringify(own)},"ordered_by":${JSON.stringify(ordered_by[id] ?? null)}}`
 }
 
 async function* csv(pages: AsyncIterable<ExportPage>): AsyncGenerator<string> {

@@ -14,7 +14,7 @@ import { RECORD_EVENTS_MAX, readRecord } from '../../../shared/database/events.t
 import { readNewestRecords } from '../../../shared/database/records.ts'
 import { authorize } from '../../../shared/runtime/auth.ts'
 import type { HttpServer } from '../../../shared/runtime/http.ts'
-import { beginAccess, documentsOf, readAccess, readAnnexes, withinAnnexes } from './annex.ts'
+import { askedOf, beginAccess, readAccess, readNames, withinAnnexes } from './annex.ts'
 import { type ExportServices, exportRecords } from './export.ts'
 import { readJustification } from './justification.ts'
 import { RECORDS_PDF_EVENTS_MAX } from './pdf.ts'
@@ -22,7 +22,7 @@ import { RECORDS_PDF_EVENTS_MAX } from './pdf.ts'
 const tags = ['records']
 const Id = z.object({ id: z.uuid() })
 const ANNEX =
-  'With `annex=true` names come with it (file name, metadata, uploader) as long as the document is neither erased nor restricted: that needs a header `Justification`, and is an event that commits to it. Each comes with its `salt`: SHA-256 over the 32 bytes of the salt and the canonical JSON (RFC 8785) of everything else is the `annex_commit` of the event of its upload.'
+  'With `annex=true` names come with it: file name, metadata and uploader as long as the document is neither erased nor restricted, and as `ordered_by` of each event the API key that ordered it, or the request that it was done for. That needs a header `Justification`, and is an event that commits to it. Each annex comes with its `salt`: SHA-256 over the 32 bytes of the salt and the canonical JSON (RFC 8785) of everything else is the `annex_commit` of the event of its upload.'
 
 /** The record of one document and of all of them. Who looks at names in it says why, and that is on record before they are shown. */
 export function addRecordRoutes(server: HttpServer, services: ExportServices): void {
@@ -51,8 +51,9 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       })
       const record = { document_id: id, events: newest.slice(-RECORD_EVENTS_MAX), complete: newest.length <= RECORD_EVENTS_MAX }
       if (justification === null) return record
-      const annexes = await readAnnexes(services, await beginAccess(services, identity, justification), [id])
-      return { ...record, annex: annexes[id] ?? null }
+      const asked = { documentIds: [id], eventIds: record.events.map(({ event_id }) => event_id) }
+      const { annexes, ordered_by } = await readNames(services, await beginAccess(services, identity, justification), asked)
+      return { ...record, annex: annexes[id] ?? null, ordered_by }
     },
   )
 
@@ -78,7 +79,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       const events = page.map(({ body }) => ProcessingEvent.parse(JSON.parse(body)))
       if (justification === null) return { events, next_cursor }
       const access = await beginAccess(services, identity, justification)
-      return { events, next_cursor, annexes: await readAnnexes(services, access, documentsOf(page)) }
+      return { events, next_cursor, ...(await readNames(services, access, askedOf(page))) }
     },
   )
 
@@ -89,7 +90,7 @@ export function addRecordRoutes(server: HttpServer, services: ExportServices): v
       schema: {
         tags,
         summary: 'The processing record as a file, oldest first',
-        description: `The filters of \`GET /v1/records\`. \`jsonl\`: the canonical text of each event, as the log commits to it. \`csv\`: RFC 4180, nothing that a spreadsheet would compute. \`jsonld\`: terms of the Data Privacy Vocabulary. \`pdf\`: for people, of at most ${RECORDS_PDF_EVENTS_MAX} events. An export is itself on record, with the SHA-256 of its bytes; a connection that breaks off is no whole file. ${ANNEX} As \`jsonl\` alone; a line is then \`{"event", "annexes"}\`.`,
+        description: `The filters of \`GET /v1/records\`. \`jsonl\`: the canonical text of each event, as the log commits to it. \`csv\`: RFC 4180, nothing that a spreadsheet would compute. \`jsonld\`: terms of the Data Privacy Vocabulary. \`pdf\`: for people, of at most ${RECORDS_PDF_EVENTS_MAX} events. An export is itself on record, with the SHA-256 of its bytes; a connection that breaks off is no whole file. ${ANNEX} As \`jsonl\` alone; a line is then \`{"event", "annexes", "ordered_by"}\`.`,
         querystring: RecordsExport,
       },
     },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { ClockConfirmed, ClockVouch, RetentionPlan } from '../../../shared/contracts/retention.ts'
 import { type Database, withSystem, withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
 import { type PlannedDocument, planRetention, sumRetention } from '../../../shared/database/retention.ts'
 import { readClockState, readConfirmation, readWallClock, writeConfirmation } from '../../../shared/database/retention-clock.ts'
 import { CLOCK_TOLERANCE_MS, type ClockConfirmation, type ClockState, confirmClock, dueByMs } from '../../../shared/policy/clock-guard.ts'
@@ -77,7 +77,8 @@ export function addRetentionRoutes(server: HttpServer, services: RetentionRouteS
         response: { 200: ClockConfirmed },
       },
     },
-    async ({ identity: { tenantId }, body }) => {
+    async ({ identity, body }) => {
+      const { tenantId } = identity
       const { state, wallMs } = await withSystem(database, async (tx) => ({
         state: await readClockState(tx),
         wallMs: await readWallClock(tx),
@@ -90,7 +91,7 @@ export function addRetentionRoutes(server: HttpServer, services: RetentionRouteS
         })
       await withTenant(database, tenantId, async (tx) => {
         await writeConfirmation(tx, tenantId, confirmClock(state, wallMs))
-        await appendEvent(tx, tenantId, { operation: 'Store', step: 'clock_confirmed', phase: 'completed', result: 'ok' })
+        await appendOrdered(tx, identity, { operation: 'Store', step: 'clock_confirmed', phase: 'completed', result: 'ok' })
       })
       return { confirmed_at: new Date(wallMs).toISOString() }
     },

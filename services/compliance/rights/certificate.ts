@@ -38,6 +38,7 @@ const UNKNOWN_METHOD = { method: 'deleted', soft: true }
 
 const KEPT = [
   'the processing record, which holds no content and no names (Art. 5(2))',
+  'the id of the API key by which an operation was ordered, beside that record',
   'what people wrote to justify a look at names or to extend a term, under keys of the tenant',
   'in dead rows and the write-ahead log of the database until it reuses them: columns that no key opens, and digests under keys of the tenant',
 ]

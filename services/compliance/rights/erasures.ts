@@ -110,9 +110,9 @@ export function addErasureRoutes(server: HttpServer, services: ErasureServices):
       onRequest: erase,
       schema: { ...EXTENSION, response: { 200: ErasureView } },
     },
-    async ({ identity: { tenantId }, params, body }) => {
+    async ({ identity: { tenantId, keyId }, params, body }) => {
       const reason = sealExtension(await tenants.keys(tenantId), 'erasure-requests', params.id, body.reason)
-      return withTenant(database, tenantId, async (tx) => viewErasure(tx, await extendErasure(tx, params.id, reason)))
+      return withTenant(database, tenantId, async (tx) => viewErasure(tx, await extendErasure(tx, params.id, reason, keyId)))
     },
   )
 

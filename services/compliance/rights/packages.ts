@@ -3,9 +3,10 @@ import type { Vault } from '../../../shared/blobs/vault.ts'
 import { AppError, type ErrorCode, errorCode } from '../../../shared/contracts/errors.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import type { PackageFormat } from '../../../shared/contracts/subjects.ts'
+import type { Caller } from '../../../shared/database/api-keys.ts'
 import { type Database, type Tx, withTenant } from '../../../shared/database/connection.ts'
 import { findStored } from '../../../shared/database/documents.ts'
-import { appendEvent } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
 import { activeHold } from '../../../shared/database/restrictions.ts'
 import {
   findSubjectRequest,
@@ -44,7 +45,8 @@ export interface PackageServices {
  * The bytes for the data subject, in one transaction with the event that names their SHA-256. Throws SUBJECT_REQUEST_NOT_FOUND, SUBJECT_REQUEST_WITHOUT_PACKAGE,
  * and NOTHING_PORTABLE, which is on record too.
  */
-export async function makePackage(services: PackageServices, tenantId: string, id: string, format: PackageFormat): Promise<Buffer> {
+export async function makePackage(services: PackageServices, caller: Caller, id: string, format: PackageFormat): Promise<Buffer> {
+  const { tenantId } = caller
   const keys = await services.tenants.keys(tenantId)
   const made = await withTenant(services.database, tenantId, async (tx) => {
     const request = await findSubjectRequest(tx, id, 'update')
@@ -55,14 +57,14 @@ export async function makePackage(services: PackageServices, tenantId: string, i
     const data = await readAll(tx, services, keys, { found, hashes: new Set(identifiers.map(({ hash }) => hash.toString('hex'))) })
     const content = request.kind === 'access' ? await accessContent(tx, services, data) : portabilityContent(data)
     if (request.kind === 'portability' && content.documents.length === 0) {
-      await appendEvent(tx, tenantId, { ...aboutPackage(request), phase: 'refused', error_code: 'NOTHING_PORTABLE' })
+      await appendOrdered(tx, caller, { ...aboutPackage(request), phase: 'refused', error_code: 'NOTHING_PORTABLE' })
       return { refused: 'left_out' in content ? content.left_out : [] }
     }
     const erased_documents = await listErasedOf(tx, identifiers)
     const whole = { ...head, erased_documents, ...content }
     const bytes = Buffer.from(format === 'csv' ? packageCsv(whole) : JSON.stringify(whole))
     await keepNamedDocuments(tx, id, [...new Set([...request.named_documents, ...data.map(({ row }) => row.id)])])
-    await appendEvent(tx, tenantId, {
+    await appendOrdered(tx, caller, {
       ...aboutPackage(request),
       phase: 'completed',
       result: 'ok',

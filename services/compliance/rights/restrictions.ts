@@ -79,7 +79,9 @@ export function addRestrictionRoutes(server: HttpServer, services: RestrictionSe
       },
     },
     async ({ identity, params }, reply) => {
-      await withTenant(database, identity.tenantId, async (tx) => liftRestriction(tx, await findStored(tx, params.id, 'update')))
+      await withTenant(database, identity.tenantId, async (tx) =>
+        liftRestriction(tx, await findStored(tx, params.id, 'update'), identity.keyId),
+      )
       return reply.status(204).send(null)
     },
   )
@@ -128,7 +130,7 @@ function addHoldRoutes(server: HttpServer, { database, tenants, vault }: Restric
     path,
     { onRequest: manage, schema: { tags, summary: 'Lift a hold', params: Id, response: { 204: z.null() } } },
     async ({ identity, params }, reply) => {
-      await withTenant(database, identity.tenantId, async (tx) => liftHold(tx, await findStored(tx, params.id, 'update')))
+      await withTenant(database, identity.tenantId, async (tx) => liftHold(tx, await findStored(tx, params.id, 'update'), identity.keyId))
       return reply.status(204).send(null)
     },
   )

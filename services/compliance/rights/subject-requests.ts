@@ -89,9 +89,9 @@ export function addSubjectRequestRoutes(server: HttpServer, services: SubjectReq
       onRequest,
       schema: { ...EXTENSION, response: { 200: SubjectRequestView } },
     },
-    async ({ identity: { tenantId }, params, body }) => {
+    async ({ identity: { tenantId, keyId }, params, body }) => {
       const reason = sealExtension(await tenants.keys(tenantId), 'subject-requests', params.id, body.reason)
-      return viewSubjectRequest(await withTenant(database, tenantId, (tx) => extendSubjectRequest(tx, params.id, reason)))
+      return viewSubjectRequest(await withTenant(database, tenantId, (tx) => extendSubjectRequest(tx, params.id, reason, keyId)))
     },
   )
 
@@ -108,7 +108,7 @@ export function addSubjectRequestRoutes(server: HttpServer, services: SubjectReq
       },
     },
     async ({ identity, params }) =>
-      viewSubjectRequest(await withTenant(database, identity.tenantId, (tx) => answerSubjectRequest(tx, params.id))),
+      viewSubjectRequest(await withTenant(database, identity.tenantId, (tx) => answerSubjectRequest(tx, params.id, identity.keyId))),
   )
 
   server.get(
@@ -125,7 +125,7 @@ export function addSubjectRequestRoutes(server: HttpServer, services: SubjectReq
       },
     },
     async ({ identity, params, query: { format } }, reply) => {
-      const bytes = await makePackage(services, identity.tenantId, params.id, format)
+      const bytes = await makePackage(services, identity, params.id, format)
       reply.header('content-disposition', `attachment; filename="${params.id}.${format}"`)
       return reply.type(CONTENT_TYPES[format]).send(bytes)
     },

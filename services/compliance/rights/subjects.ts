@@ -2,7 +2,7 @@ import { AppError } from '../../../shared/contracts/errors.ts'
 import { newId } from '../../../shared/contracts/ids.ts'
 import { IdentifierKind, SubjectIdentifiers, SubjectMatches } from '../../../shared/contracts/subjects.ts'
 import { type Database, withTenant } from '../../../shared/database/connection.ts'
-import { appendEvent } from '../../../shared/database/events.ts'
+import { appendOrdered } from '../../../shared/database/event-actors.ts'
 import { findSubjects, type HashedIdentifier, hashIdentifiers } from '../../../shared/database/subjects.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { normalise } from '../../../shared/masking/subject-identifiers.ts'
@@ -27,12 +27,13 @@ export function addSubjectRoutes(server: HttpServer, { database, tenants }: { da
         response: { 200: SubjectMatches },
       },
     },
-    async ({ identity: { tenantId }, body }) => {
+    async ({ identity, body }) => {
+      const { tenantId } = identity
       const identifiers = hashGiven((await tenants.keys(tenantId)).subjects, body)
       const request_ref = newId()
       return withTenant(database, tenantId, async (tx) => {
         const found = await findSubjects(tx, identifiers, SUBJECT_DOCUMENTS_MAX)
-        await appendEvent(tx, tenantId, {
+        await appendOrdered(tx, identity, {
           operation: 'Retrieve',
           step: 'subject_find',
           phase: 'completed',

@@ -11,6 +11,7 @@ import { APP_ROLE, SCHEMA } from '../roles.ts'
  * An array's operators are not leak-proof: under row-level security they never reach the index of `document_ids`, and the whole table is read. Hence the
  * function, which is past it and names the tenant itself.
  *
+ * Who looked at names, and by whose API key an event was ordered, stands beside the log, whose events name nobody: the id of the key alone, which outlives it.
  * An annex names the API key that uploaded it as it was called then: `find_api_key` says its name with the rest, so that no upload asks for it.
  */
 export const RECORDS = `
@@ -60,4 +61,12 @@ export const RECORDS = `
     AS $$ SELECT k.tenant_id, k.secret_hash, k.scopes, k.name FROM api_keys k WHERE k.id = key_id AND k.revoked_at IS NULL $$;
   REVOKE ALL ON FUNCTION find_api_key FROM PUBLIC;
   GRANT EXECUTE ON FUNCTION find_api_key TO ${APP_ROLE};
+  CREATE TABLE event_actors (
+    event_id uuid PRIMARY KEY REFERENCES events (id),
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    key_id uuid NOT NULL
+  );
+  ALTER TABLE event_actors ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY of_tenant ON event_actors TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
+  GRANT SELECT, INSERT ON event_actors TO ${APP_ROLE};
   `

@@ -18,6 +18,7 @@ export const RECTIFICATION = `
     created_at timestamptz NOT NULL DEFAULT now()
   );
   CREATE INDEX field_reviews_field ON field_reviews (document_id, name, id);
+  CREATE INDEX field_reviews_event ON field_reviews (event_id);
   ALTER TABLE field_reviews ENABLE ROW LEVEL SECURITY;
   CREATE POLICY of_tenant ON field_reviews TO ${APP_ROLE} USING (tenant_id = current_tenant()) WITH CHECK (tenant_id = current_tenant());
   GRANT SELECT, INSERT, DELETE ON field_reviews TO ${APP_ROLE};

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { beginAccess, readAnnexes } from '../../../services/compliance/records/annex.ts'
+import { beginAccess, readNames } from '../../../services/compliance/records/annex.ts'
 import { createUpload } from '../../../services/ingest/upload.ts'
 import { seal } from '../../../shared/blobs/keys.ts'
 import { UploadOptions } from '../../../shared/contracts/document.ts'
@@ -42,7 +42,7 @@ async function upload(): Promise<string> {
 
 async function shown(id: string): Promise<SaltedAnnex> {
   const access = await beginAccess(bench, { tenantId: bench.tenantId, keyId: newId() }, 'Case 4711: the authority asks.')
-  const annex = (await readAnnexes(bench, access, [id]))[id]
+  const annex = (await readNames(bench, access, { documentIds: [id], eventIds: [] })).annexes[id]
   if (!annex) throw new Error('no annex is shown')
   return annex
 }

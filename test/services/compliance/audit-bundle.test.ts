@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BundleServices, makeBundle } from '../../../services/compliance/ledger/audit-bundle.ts'
 import { tarOf } from '../../../services/compliance/ledger/tar.ts'
 import { NODE_PRIMITIVES } from '../../../shared/blobs/hashing.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
 import type { EventDraft } from '../../../shared/contracts/record.ts'
 import { withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
@@ -57,11 +58,13 @@ beforeAll(async () => {
   await log(1, tenantId, naming(SECOND))
   kept = (await head()).checkpoint
   const keys = await bench.tenants.keys(tenantId)
-  await bench.tenant((tx) => exchangeLogKey(tx, tenantId, keys))
+  await bench.tenant((tx) => exchangeLogKey(tx, caller(tenantId), keys))
   await log(1, tenantId, naming({ ...SECOND, policy: LOST }))
   whole = await bundle()
 })
 afterAll(() => bench.close())
+
+const caller = (of: string) => ({ tenantId: of, keyId: newId() })
 
 /** So many events more, under one checkpoint. */
 async function log(events: number, of = tenantId, draft: Partial<EventDraft> = {}): Promise<void> {
@@ -80,7 +83,7 @@ async function head(of = tenantId) {
 
 async function bundle(of = tenantId): Promise<BundleParts> {
   const files: BundleParts = new Map()
-  for await (const { path, bytes, content } of makeBundle(services, of, { from: null, to: null, knownSize: null })) {
+  for await (const { path, bytes, content } of makeBundle(services, caller(of), { from: null, to: null, knownSize: null })) {
     const chunks: Uint8Array[] = []
     for await (const chunk of content) chunks.push(chunk)
     files.set(path, Buffer.concat(chunks))
@@ -256,7 +259,7 @@ describe('over HTTP', () => {
   /** Serves one bundle whose registers are as given, as the route does; resolves with where. */
   async function serve(enclosures: BundleServices['enclosures']) {
     const server = createServer((_request, response) => {
-      const archive = tarOf(makeBundle({ ...services, enclosures }, tenantId, { from: null, to: null, knownSize: null }))
+      const archive = tarOf(makeBundle({ ...services, enclosures }, caller(tenantId), { from: null, to: null, knownSize: null }))
       archive.on('error', () => response.destroy())
       response.on('close', () => archive.destroy())
       archive.pipe(response)

@@ -49,7 +49,7 @@ test('certificates that fail for one tenant keep those of another from nothing, 
 
 test('a certificate that is in the making while what it calls remaining is erased is issued again', async () => {
   const key = await bench.upload()
-  const held = (work: typeof liftHold) => bench.tenant(async (tx) => work(tx, await findStored(tx, key.document_id, 'update')))
+  const held = (work: typeof liftHold) => bench.tenant(async (tx) => work(tx, await findStored(tx, key.document_id, 'update'), newId()))
   await held(async (tx, row) => {
     await placeHold(tx, row, { keyId: newId(), reason: '17-3-e', until: null, sealedText: null, textCommit: null })
   })

@@ -182,7 +182,7 @@ describe('a hold', () => {
     ])
     // No key asked for the erasure that was refused: the rule did.
     expect(await bench.tenant((tx) => readRow(tx, id))).toMatchObject({ restriction_ground: 'hold', restricted_by: null })
-    await bench.tenant(async (tx) => liftHold(tx, await findStored(tx, id, 'update')))
+    await bench.tenant(async (tx) => liftHold(tx, await findStored(tx, id, 'update'), KEY))
     expect(await sweep()).toBe(1)
     expect(await isErased(id)).toBe(true)
   })
@@ -219,7 +219,7 @@ test('what a person had restricted is kept and planned as restricted, also when 
   await sweep()
   await bench.tenant(async (tx) => {
     await restrictDocument(tx, await findStored(tx, id, 'update'), { ground: 'hold', keyId: null })
-    await liftHold(tx, await findStored(tx, id, 'update'))
+    await liftHold(tx, await findStored(tx, id, 'update'), KEY)
   })
   expect(await sweep()).toBe(0)
   expect(await bench.tenant((tx) => readRow(tx, id))).toMatchObject({ erased_at: null, restricted_by: KEY })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NODE_TREE } from '../../../shared/blobs/hashing.ts'
+import { newId } from '../../../shared/contracts/ids.ts'
 import { type Tx, withSystem, withTenant } from '../../../shared/database/connection.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import { exchangeLogKey, listQueuedTenants, readHead, sequenceEvents, tileReader } from '../../../shared/database/ledger.ts'
@@ -126,7 +127,7 @@ test('a log without events has a signed checkpoint over nothing', async () => {
 test('after a key was exchanged, the pinned old one leads to the new one, and its own secret is gone', async () => {
   const before = await head()
   const keys = await bench.tenants.keys(bench.tenantId)
-  await bench.tenant((tx) => exchangeLogKey(tx, bench.tenantId, keys))
+  await bench.tenant((tx) => exchangeLogKey(tx, { tenantId: bench.tenantId, keyId: newId() }, keys))
   await append(3)
   expect(await sequence()).toBe(4)
   const after = await head()
@@ -147,7 +148,7 @@ test('after a key was exchanged, the pinned old one leads to the new one, and it
 
 test('an exchange of the key is on record by its statement, and a log where nothing else happens is signed by the new key alone', async () => {
   const keys = await bench.tenants.keys(bench.tenantId)
-  const { vkey, rotation } = await bench.tenant((tx) => exchangeLogKey(tx, bench.tenantId, keys))
+  const { vkey, rotation } = await bench.tenant((tx) => exchangeLogKey(tx, { tenantId: bench.tenantId, keyId: newId() }, keys))
   expect(await queued()).toContain(bench.tenantId)
   expect(await sequence()).toBe(1)
   const { checkpoint, origin, size } = await head()

@@ -49,6 +49,7 @@ const TABLES = [
   'erasure_requests',
   'erasure_items',
   'record_accesses',
+  'event_actors',
   'register_observations',
   'register_documents',
   'register_cursors',
@@ -300,6 +301,7 @@ async function seed(tenantId: string): Promise<void> {
   await add(`erasure_requests (id, tenant_id, scope, due_at) VALUES ($2, $1, '{}', now())`, tenantId, request)
   await add(`erasure_items (request_id, document_id, tenant_id, state) VALUES ($2, $3, $1, 'erasing')`, tenantId, request, document)
   await add(`record_accesses VALUES ($2, $1, $2, '\\x00')`, tenantId, newId())
+  await add(`event_actors VALUES ($2, $1, $3)`, tenantId, event, newId())
   await add(`register_observations VALUES ($1, '2026-11-26', '', 'event', 'upload', 1, now(), now())`, tenantId)
   await add(`register_documents VALUES ($1, $2, 'contact')`, tenantId, document)
   await add(`register_cursors VALUES ($1, 0)`, tenantId)
