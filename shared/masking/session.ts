@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../contracts/errors.ts'
 import type { MaskCounts, MaskKind } from '../contracts/masking.ts'
+import { nextTurn } from '../runtime/turns.ts'
 import { countriesOf } from './countries.ts'
 import { type CutNames, createCutNames } from './cut-names.ts'
 import { type FindOptions, findCandidates } from './find.ts'

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { PassThrough, type Readable } from 'node:stream'
-import { setImmediate } from 'node:timers/promises'
 import PDFDocument from 'pdfkit'
+import { nextTurn } from '../../../shared/runtime/turns.ts'
 import { setByCharacter } from './set-by-character.ts'
 
 export interface Section {
@@ -88,7 +88,7 @@ async function write(document: PDFKit.PDFDocument, out: PassThrough, report: Rep
           page.row(columns, titles(columns), true)
           page.row(columns, row, false)
           // A long table is much work: others have their turn once a page.
-          await setImmediate()
+          await nextTurn()
         }
         await drained(out)
       }

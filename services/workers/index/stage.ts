@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
@@ -9,6 +8,7 @@ import { readCorrections } from '../../../shared/database/field-reviews.ts'
 import { assertCurrent } from '../../../shared/database/stages.ts'
 import type { Embedder } from '../../../shared/inference/embedder.ts'
 import type { PassPoint } from '../../../shared/runtime/faults.ts'
+import { nextTurn } from '../../../shared/runtime/turns.ts'
 import type { Point, SearchStore } from '../../../shared/search/port.ts'
 import { tokenHasher, tokenize } from '../../../shared/search/tokens.ts'
 import { openKeys, type StageHandler, type StageRun, type StageServices } from '../stage.ts'
@@ -53,7 +53,7 @@ export function createIndex(services: IndexServices): StageHandler {
     const points: Point[] = []
     const hashTokens = tokenHasher(tenantKeys.tokens)
     for (const [at, chunk] of chunks.entries()) {
-      if (at % CHUNKS_PER_TURN === 0) await setImmediate()
+      if (at % CHUNKS_PER_TURN === 0) await nextTurn()
       const tokens = hashTokens(tokenize(texts[at] ?? '', document.language))
       points.push({ id: chunk.id, document_id: key.document_id, revision: key.revision, vector: vectors?.[at] ?? null, tokens })
     }

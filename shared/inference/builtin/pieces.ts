@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Page } from '../../contracts/extraction.ts'
+import { nextTurn } from '../../runtime/turns.ts'
 
 /** Characters that rules read without a turn for other work, some tens of milliseconds; within what they read at once (READ_LENGTH_MAX). */
 const PIECE_LENGTH = 200_000
@@ -29,7 +29,7 @@ export async function* inPieces(pages: readonly Page[], signal: AbortSignal): As
       sinceTurn += text.length
       if (sinceTurn < PIECE_LENGTH) continue
       sinceTurn = 0
-      await setImmediate()
+      await nextTurn()
     }
   }
 }

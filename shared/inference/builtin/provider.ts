@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../contracts/errors.ts'
+import { nextTurn } from '../../runtime/turns.ts'
 import type { CallFacts, Provider } from '../provider.ts'
 import { answerFromPassages } from './answer.ts'
 import { claimsFor } from './claims.ts'
@@ -16,7 +16,7 @@ const MODELS = {
   ocr: null,
 } as const
 
-/** Texts embedded before the event loop gets its turn: a worker must renew its locks meanwhile. About 3 ms each. */
+/** Texts embedded before the event loop gets its turn: a worker must renew its locks meanwhile. About 3 ms each; to tell a text’s language takes 10 ms more. */
 const TEXTS_PER_TURN = 8
 
 /** As much as any rule reads. UTF-16 code units. */
@@ -53,8 +53,9 @@ export function createBuiltinProvider(): Provider {
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = []
       const shared = texts.length > 1 ? detectLanguage(texts.join('\n')) : null
+      const perTurn = shared === null ? 1 : TEXTS_PER_TURN
       for (const [index, text] of texts.entries()) {
-        if (index % TEXTS_PER_TURN === 0) await setImmediate()
+        if (index % perTurn === 0) await nextTurn()
         signal.throwIfAborted()
         vectors.push(embedText(text, shared ?? detectLanguage(text)))
       }
