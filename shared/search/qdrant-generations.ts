@@ -1,7 +1,7 @@
 import type { QdrantClient, Schemas } from '@qdrant/js-client-rest'
 import { AppError } from '../contracts/errors.ts'
 import { answering } from './qdrant-connection.ts'
-import { denseName, SPARSE } from './qdrant-points.ts'
+import { denseName, dimensionOf, SPARSE } from './qdrant-points.ts'
 
 /** What a filter may name. `copied`: a rebuild brought the point here, and nobody has written it since. */
 const INDEXES = {
@@ -111,8 +111,7 @@ export function createGenerations(client: QdrantClient, alias: string) {
         const there = Object.keys(await denseOf(nameOf(number)))
         return Object.keys(await denseOf(nameOf(model))).filter((name) => !there.includes(name))
       }
-      for (const name of await missing())
-        await addDense(nameOf(number), Number(name.slice(denseName(0).length - 1)), async () => !(await missing()).includes(name))
+      for (const name of await missing()) await addDense(nameOf(number), dimensionOf(name), async () => !(await missing()).includes(name))
     },
     async switchTo(number: number): Promise<void> {
       await answering(() => client.updateCollectionAliases({ actions: [{ delete_alias: { alias_name: alias } }, pointTo(number)] }))

@@ -5,7 +5,9 @@ import type { Point, TokenCounts } from './port.ts'
 export const POINTS_PER_REQUEST_MAX = 256
 
 export const SPARSE = 'tokens'
-export const denseName = (dimension: number): string => `dense_${dimension}`
+const DENSE = 'dense_'
+export const denseName = (dimension: number): string => `${DENSE}${dimension}`
+export const dimensionOf = (name: string): number => Number(name.slice(DENSE.length))
 
 /** `write` is another one each time that a revision is written: by it a rebuild sees that a point is no longer what it carried over. */
 export function stored(point: Point, { tenant_id, revision, write }: { tenant_id: string; revision: number; write: string }) {
