@@ -40,7 +40,10 @@ export function createGenerations(client: QdrantClient, alias: string) {
   async function current(): Promise<number | null> {
     const { aliases } = await answering(() => client.getAliases())
     const found = aliases.find(({ alias_name }) => alias_name === alias)
-    return found ? numberOf(found.collection_name) : null
+    if (!found) return null
+    const number = numberOf(found.collection_name)
+    if (number === 0) throw new AppError('UNAVAILABLE', 'the alias of the search store leads to a collection of somebody else')
+    return number
   }
 
   async function createFirst(): Promise<number> {

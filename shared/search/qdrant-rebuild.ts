@@ -7,8 +7,10 @@ import { answering } from './qdrant-connection.ts'
 import type { Generations } from './qdrant-generations.ts'
 import { ofRevision, POINTS_PER_REQUEST_MAX } from './qdrant-points.ts'
 
-/** What was written while a pass read is found by the next one; each finds less, since fewer writers meet a shorter pass. */
-const PASSES_MAX = 20
+/** Before the switch: what is written all the while is never carried over whole, and need not be. */
+const PASSES_BEFORE_MAX = 3
+/** After it nothing new comes; a further pass finds what a writer took out of the next generation at that moment. */
+const PASSES_AFTER_MAX = 10
 const COPIED: Schemas['Condition'] = { key: 'copied', match: { value: true } }
 
 /** What a rebuild has to know of a point; its vectors are read only when it moves. */
@@ -44,12 +46,13 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
     // No number is used twice: what a rebuild that lost its lock may still send finds no collection.
     const next = Math.max(current, ...others) + 1
     await generations.createLike(next, current)
-    await carryAll(options, { from: current, to: next, live: false })
+    for (let pass = 0, moved = 1; pass < PASSES_BEFORE_MAX && moved > 0; pass++)
+      moved = (await carry(options, { from: current, to: next, live: false })).moved
     await removeUnwanted(options, { from: current, to: next })
     options.signal.throwIfAborted()
     await generations.switchTo(next)
     options.onStep({ step: 'switched' })
-    await carryAll(options, { from: current, to: next, live: true })
+    await carry(options, { from: current, to: next, live: true })
     await finish(options, { from: current, to: next })
     return { state: 'rebuilt', points: await count(next) }
   }
@@ -67,7 +70,7 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
       options.signal.throwIfAborted()
       throw error
     })
-    const seen = await carryAll(options, { from, to, live: true })
+    const seen = await carryAll(options, { from, to })
     const held = await count(from)
     if (seen !== held) throw new AppError('INDEX_INCOMPLETE', `${seen} of ${held} points were read; nothing was dropped`)
     await removeUnwanted(options, { from, to })
@@ -80,14 +83,15 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
   }
 
   /** Passes until one finds nothing to carry over, which is also the proof that every point is there. Returns how many points that one read. */
-  async function carryAll(options: RebuildOptions, pair: Pair & { live: boolean }): Promise<number> {
-    for (let pass = 0; pass < PASSES_MAX; pass++) {
-      const { seen, moved } = await carry(options, pair)
+  async function carryAll(options: RebuildOptions, pair: Pair): Promise<number> {
+    for (let pass = 0; pass < PASSES_AFTER_MAX; pass++) {
+      const { seen, moved } = await carry(options, { ...pair, live: true })
       if (moved === 0) return seen
     }
-    throw new AppError('UNAVAILABLE', 'documents are written faster than they can be carried over')
+    throw new AppError('UNAVAILABLE', 'points are still written to the old collection; nothing was dropped')
   }
 
+  /** One pass. `live`: the alias leads to the next generation, and writers may have been there. */
   async function carry(options: RebuildOptions, { from, to, live }: Pair & { live: boolean }): Promise<{ seen: number; moved: number }> {
     await generations.matchDense(to, from)
     const of = await count(from)
@@ -100,13 +104,12 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
         return isWanted(point, wanted) && (other === undefined || (other.copied && other.write !== point.write))
       })
       const absent = moving.filter(({ id }) => !there.has(id))
+      // A writer who wrote the revision anew since the switch left out what is not there.
       const rewritten = live ? await revisionsWith(to, absent, { must_not: [COPIED] }) : new Set()
-      await copy(
-        { from, to },
-        moving.filter((point) => there.has(point.id) || !rewritten.has(revisionOf(point))),
-      )
+      const left = moving.filter((point) => there.has(point.id) || !rewritten.has(revisionOf(point)))
+      await copy({ from, to }, left)
       sums.seen += page.length
-      sums.moved += moving.filter((point) => there.has(point.id) || !rewritten.has(revisionOf(point))).length
+      sums.moved += left.length
       options.onStep({ step: 'copied', points: sums.seen, of })
     }
     return sums
