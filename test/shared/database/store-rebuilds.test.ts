@@ -79,6 +79,16 @@ test('a rebuild leaves behind what was erased when it began, and nothing that wa
   expect(await goneFrom(before, during)).toEqual(['qdrant'])
 })
 
+test('an erasure that looks again later, because a stage may still write, is not left behind yet', async () => {
+  const key = await buried()
+  await bench.tenant((tx) => markErased(tx, key.document_id))
+  await finished(await begun())
+  expect(await goneFrom(key)).toEqual([])
+  await settled(key)
+  await finished(await begun())
+  expect(await goneFrom(key)).toEqual(['qdrant'])
+})
+
 test('what was erased after a rebuild is not gone because the clock was ahead then', async () => {
   const id = await begun()
   await finished(id)

@@ -153,14 +153,64 @@ test('what is written after the switch is left alone: neither changed nor filled
   expect([(await found(scope, 7)).length, (await found(scope, 1)).length]).toEqual([1, 0])
 })
 
-test('a rebuild that dies at any of its requests loses nothing, and the next one comes to its end', async () => {
+test('what a writer writes between the look at a point and its copy is left alone', async () => {
+  const { scope, points } = await write(store, [{ tokens: [2] }])
+  const [point] = points
+  await rebuild(store, catalogue, {
+    onStep: ({ step }) => {
+      if (step !== 'settling' || !point) return
+      once('GET /collections/greffier-2', async () => {
+        await late.write(scope, [1, 0, 0])
+        once('PUT /collections/greffier-2/points', () => store.replace(scope, [{ ...point, tokens: new Map([[7, 1]]) }]))
+      })
+    },
+  })
+  expect([(await found(scope, 7)).length, (await found(scope, 1)).length]).toEqual([1, 0])
+})
+
+test('a point that reaches the old collection at the last moment keeps it from being dropped, and the next rebuild carries it over', async () => {
+  await write(store, [{ tokens: [1] }])
+  const scope = scopeOf(randomUUID())
+  const count = 'POST /collections/greffier-1/points/count'
+  const onStep = ({ step }: { step: string }) => {
+    // The first count is that of the last pass.
+    if (step === 'settling') once(count, async () => once(count, () => late.write(scope, [1, 0, 0])))
+  }
+  await expect(rebuild(store, catalogue, { onStep })).rejects.toMatchObject({ code: 'INDEX_INCOMPLETE' })
+  expect(await collections()).toEqual(['greffier-1', 'greffier-2'])
+  await rebuild(store, catalogue)
+  expect(await store.count(scope)).toBe(1)
+})
+
+test('a collection that the alias leads to again is not dropped', async () => {
+  await write(store, [{ tokens: [1] }])
+  const back = { create_alias: { alias_name: 'greffier', collection_name: 'greffier-1' } }
+  const onStep = ({ step }: { step: string }) => {
+    if (step === 'settling') once('GET /aliases', () => request('POST', '/collections/aliases', { actions: [back] }))
+  }
+  await expect(rebuild(store, catalogue, { onStep })).rejects.toMatchObject({ code: 'INDEX_INCOMPLETE' })
+  expect(await collections()).toEqual(['greffier-1', 'greffier-2'])
+})
+
+test('a process that was about to create the first collection, and comes late, leaves the alias where it leads', async () => {
+  const scope = scopeOf(randomUUID())
+  once('PUT /collections/greffier-1', async () => {
+    await write(store, [{ tokens: [1] }], scope)
+    await rebuild(store)
+  })
+  expect(await storeOf('greffier').count(scope)).toBe(1)
+  expect(await leadsTo()).toEqual(['greffier -> greffier-2'])
+})
+
+test('a rebuild that dies before or after any of its writes loses nothing, and the next one comes to its end', async () => {
   const steps: string[] = []
   const watch = async (line: string) => void steps.push(line)
   await write(store, [{ vector: [1, 0], tokens: [1] }])
   double.before = watch
   await rebuild(storeOf('greffier'), catalogue)
   expect(steps.filter((line) => line === SWITCH)).toHaveLength(1)
-  for (let dies = 0; dies < steps.length; dies++) {
+  const writes = [...steps.keys()].filter((at) => /^(PUT|DELETE|POST .*(aliases|delete)$)/.test(steps[at] ?? ''))
+  for (const dies of new Set(writes.flatMap((at) => [at, at + 1]))) {
     await double.close()
     double = await startQdrantDouble()
     store = storeOf('greffier')
