@@ -108,18 +108,16 @@ export async function finishRebuild(tx: Tx, id: string): Promise<FinishedRebuild
 
 /** By document that is known, the first revision that the search store should still hold: none of one that is erased (infinity). */
 export async function readWantedFrom(tx: Tx, documentIds: readonly string[]): Promise<Map<string, number>> {
-  if (documentIds.length === 0) return new Map()
   const rows = await tx
     .selectFrom('documents')
     .select(['id', 'live_revision', 'erased_at'])
-    .where('id', 'in', [...documentIds])
+    .where(sql<boolean>`id = ANY(${[...documentIds]}::uuid[])`)
     .execute()
   return new Map(rows.map((row) => [row.id, row.erased_at ? Number.POSITIVE_INFINITY : (row.live_revision ?? 0)]))
 }
 
 /** Since when the bytes in each store are gone: of documents all of which a finished rebuild of it left behind. */
 export async function readRebuilt(tx: Tx, documentIds: readonly string[]): Promise<Map<string, Date>> {
-  if (documentIds.length === 0) return new Map()
   const { rows } = await sql<{ store: string; gone_at: Date }>`
     SELECT a.store, max(r.finished_at) AS gone_at FROM artifacts a LEFT JOIN store_rebuilds r ON r.id = a.rebuild_id
     WHERE a.document_id = ANY(${[...documentIds]}::uuid[]) GROUP BY a.store HAVING bool_and(r.finished_at IS NOT NULL)`.execute(tx)

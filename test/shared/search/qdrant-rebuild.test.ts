@@ -283,6 +283,8 @@ test('points of superseded revisions and of erased documents that are still ther
   catalogue.set(scope.document_id, 2).set(erased.scope.document_id, ERASED)
   expect(await rebuild(store, catalogue)).toEqual({ state: 'rebuilt', points: 2 })
   expect([await store.countDocument(scope), await store.count(unknown.scope)]).toEqual([1, 1])
+  // Nothing was taken out again, which would have left its bytes in the new collection.
+  expect(double.requests).not.toContain('POST /collections/greffier-2/points/delete')
 })
 
 test('a document of more points than one request carries is copied whole', async () => {
@@ -309,6 +311,15 @@ test('snapshots that nobody counts as backups block a rebuild, which then change
   expect(await rebuild(store, catalogue, { snapshotsAreBackups: false, onBegin })).toEqual({ state: 'blocked', snapshots: 1 })
   expect(await collections()).toEqual(['greffier-1'])
   expect(await rebuild(store, catalogue, { snapshotsAreBackups: true })).toMatchObject({ state: 'rebuilt' })
+})
+
+test('a rebuild whose lock is lost before the switch does not switch', async () => {
+  await write(store, [{ tokens: [1] }])
+  const lock = new AbortController()
+  // The last page before the switch.
+  once('POST /collections/greffier-2/points/scroll', async () => lock.abort(new Error('lost')))
+  await expect(rebuild(store, catalogue, { signal: lock.signal })).rejects.toThrow('lost')
+  expect(await leadsTo()).toEqual(['greffier -> greffier-1'])
 })
 
 test('a rebuild whose lock is lost drops nothing', async () => {
