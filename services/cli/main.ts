@@ -4,7 +4,7 @@ import { SCOPES, Scope } from '../../shared/contracts/access.ts'
 import { DataClass, OnDuplicate, Purpose, Sensitivity } from '../../shared/contracts/document.ts'
 import { Uuid } from '../../shared/contracts/ids.ts'
 import { SchemaName } from '../../shared/contracts/schemas.ts'
-import { readCliConfig } from '../../shared/runtime/config.ts'
+import { readCliConfig, readConfig } from '../../shared/runtime/config.ts'
 import { parseList, parseWith } from './arguments.ts'
 import { type CliError, toCliError } from './cli-error.ts'
 import type { UploadChoices } from './client.ts'
@@ -15,6 +15,7 @@ import { erase } from './commands/erase.ts'
 import { ingest } from './commands/ingest.ts'
 import { createKey, listKeys, revokeKey } from './commands/keys.ts'
 import { list } from './commands/list.ts'
+import { type RebuildSearch, rebuildSearch } from './commands/rebuild-search.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { tryFiles } from './commands/try.ts'
@@ -134,6 +135,9 @@ function assemble(run: Run): Command {
   addHolds(program.command('hold').description('what stands against an erasure (GDPR Art. 17(3))'), add, run)
   addRestrictions(add, run)
   addRetention(program.command('retention').description('what is erased because it was kept long enough'), add, run)
+  add('rebuild-search', 'make the bytes of erased documents go away in Qdrant (DATABASE_URL, QDRANT_URL)').action((options) =>
+    run(options, async (context) => rebuildSearch(context, await loadRebuild())),
+  )
   addCosts(add, run)
   addExposure(add, run)
   addRegister(add, run)
@@ -195,6 +199,12 @@ function addKeys(keys: Command, add: Add, run: Run): void {
   add('revoke', 'revoke a key at once', keys)
     .addArgument(new Argument('<id>', 'the id of a key').argParser(parseWith(Uuid, 'not an id')))
     .action((key: string, options) => run(options, (context) => revokeKey(context, key)))
+}
+
+/** Beside the services, with their environment: no server is asked, since an API key belongs to one tenant. */
+async function loadRebuild(): Promise<RebuildSearch> {
+  const { runSearchRebuild } = await import('../../shared/runtime/search-rebuild.ts')
+  return (watch) => runSearchRebuild(readConfig(), watch)
 }
 
 async function loadSamples() {

@@ -6,7 +6,7 @@ const Time = z.iso.datetime()
 
 /**
  * What somebody or something still holds. `until` null: nobody knows an end. `provider`: by the event, else by the register of processors.
- * `store`: it deletes softly, and keeps bytes until it compacts. `hold`: the erasure was refused.
+ * `store`: it deletes softly, and keeps bytes until it compacts or is rebuilt. `hold`: the erasure was refused.
  */
 const Residual = z.strictObject({ holder: z.enum(['provider', 'backup', 'store', 'hold']), name: z.string(), until: Time.nullable() })
 export type Residual = z.infer<typeof Residual>
@@ -19,7 +19,7 @@ const CertificateStatus = z.discriminatedUnion('state', [
 ])
 export type CertificateStatus = z.infer<typeof CertificateStatus>
 
-/** `logical_at`: no read found it any more. `physical_at`: its bytes were gone or no key opens them; null where the store deletes softly. */
+/** `logical_at`: no read found it any more. `physical_at`: its bytes were gone or no key opens them; null where the store deletes softly and was not rebuilt since. */
 const StoreReport = z.strictObject({
   store: z.string(),
   kind: z.string(),

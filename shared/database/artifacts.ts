@@ -23,7 +23,7 @@ export async function registerArtifacts(tx: Tx, artifacts: readonly Artifact[]):
     INSERT INTO artifacts (tenant_id, document_id, kind, store, locator)
     SELECT * FROM unnest(${column('tenant_id')}::uuid[], ${column('document_id')}::uuid[], ${column('kind')}::text[], ${column('store')}::text[],
       ${column('locator')}::text[])
-    ON CONFLICT (document_id, store, locator) DO UPDATE SET erased_at = NULL`.execute(tx)
+    ON CONFLICT (document_id, store, locator) DO UPDATE SET erased_at = NULL, rebuild_id = NULL`.execute(tx)
 }
 
 /** What exists of a document outside PostgreSQL, erased entries included: an erasure looks at every place again. */
@@ -37,7 +37,7 @@ export async function listArtifacts(tx: Tx, documentId: string): Promise<Artifac
 }
 
 export async function markErased(tx: Tx, documentId: string): Promise<void> {
-  await tx.updateTable('artifacts').set({ erased_at: sql<Date>`now()` }).where('document_id', '=', documentId).execute()
+  await tx.updateTable('artifacts').set({ erased_at: sql<Date>`now()`, rebuild_id: null }).where('document_id', '=', documentId).execute()
 }
 
 /**

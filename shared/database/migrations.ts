@@ -14,6 +14,7 @@ import { REGISTER } from './migrations/0012-register.ts'
 import { RETENTION } from './migrations/0013-retention.ts'
 import { RECTIFICATION } from './migrations/0014-rectification.ts'
 import { MARKS } from './migrations/0015-marks.ts'
+import { STORE_REBUILDS } from './migrations/0016-store-rebuilds.ts'
 import { APP_ROLE, SCHEMA, SYSTEM_ROLE } from './roles.ts'
 
 /** Serialises migrations of processes that start together ("grf" in ASCII); arbitrary, but fixed for ever. */
@@ -83,4 +84,5 @@ const MIGRATIONS = [
   RETENTION,
   RECTIFICATION,
   MARKS,
+  STORE_REBUILDS,
 ] as const

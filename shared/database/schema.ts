@@ -263,7 +263,17 @@ export interface Tables {
   }
   register_documents: Owned & { category: string }
   register_cursors: { tenant_id: string; leaves: Bigint }
-  artifacts: Owned & { kind: string; store: string; locator: string; registered_at: Timestamp; erased_at: NullableTimestamp }
+  /** `rebuild_id`: the rebuild of its store that leaves the erased bytes behind; null: none yet. */
+  artifacts: Owned & {
+    kind: string
+    store: string
+    locator: string
+    registered_at: Timestamp
+    erased_at: NullableTimestamp
+    rebuild_id: ColumnType<string | null, undefined, string | null>
+  }
+  /** Of a store that deletes softly; one of each at most is not finished. */
+  store_rebuilds: { id: string; store: string; started_at: Timestamp; finished_at: NullableTimestamp }
   outbox: Owned & { id: Generated<string>; stage: Stage; revision: number; due_at: Timestamp }
   idempotency: Owned & { key_hmac: Buffer; request_hmac: Buffer; answer: string; created_at: Timestamp }
 }

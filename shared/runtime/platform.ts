@@ -26,14 +26,13 @@ import type { RetentionRules } from '../policy/retention.ts'
 import { openPostgresQueues, openRedisQueues, type QueueBackend } from '../queue/backend.ts'
 import { openRedisConnection } from '../queue/redis-connection.ts'
 import type { SearchStore } from '../search/port.ts'
-import { createQdrantSearch } from '../search/qdrant.ts'
-import { createSqliteSearch } from '../search/sqlite.ts'
 import type { Config } from './config.ts'
 import { createFaultPoints, type PassPoint } from './faults.ts'
 import { errorFields, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { loadActivities, loadRetention } from './policy-files.ts'
 import { explainable, hashRules, loadRules } from './rules.ts'
+import { createSearch } from './search-store.ts'
 
 const CONNECTION_ERROR_LOG_MS = 1_000
 /** All that the requests for one answer may take together, pauses between them included; a stage that waits longer is put back. */
@@ -132,9 +131,7 @@ export async function openPlatform({ config, log, databaseUrl, databaseOwnerUrl,
     ? openRedisQueues(config.QUEUE_URL, onConnectionError)
     : await openPostgresQueues(databaseOwnerUrl, databaseUrl, onConnectionError)
   const blobs = createFilesystemBlobs(join(config.DATA_DIR, 'blobs'))
-  const search = config.QDRANT_URL
-    ? createQdrantSearch({ url: config.QDRANT_URL, apiKey: config.QDRANT_API_KEY })
-    : createSqliteSearch({ path: join(config.DATA_DIR, 'search.sqlite') })
+  const search = createSearch(config)
   const tenants = createTenants(database, masterKey)
   const redis = config.QUEUE_URL ? openRedisConnection(config.QUEUE_URL, onConnectionError) : null
   const limits = redis ? createRedisLimits(redis) : createPostgresLimits(database)

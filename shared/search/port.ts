@@ -53,7 +53,34 @@ export interface SearchStore {
   remove(document: { tenant_id: string; document_id: string; beforeRevision?: number | undefined }): Promise<void>
   /** Points left of a document, over all revisions: the probe after an erasure. */
   countDocument(document: { tenant_id: string; document_id: string }): Promise<number>
+  /**
+   * Makes the bytes of what was removed go away. Null: there is nothing to do, because the store overwrites what it removes (SQLite). A store that only
+   * marks it as deleted (Qdrant) is built anew from what is wanted, and the old one is dropped; searches and writers go on meanwhile.
+   */
+  readonly rebuild: ((options: RebuildOptions) => Promise<RebuildResult>) | null
   /** Resolves when the store answers; throws UNAVAILABLE otherwise. For readiness. */
   ping(): Promise<void>
   close(): Promise<void>
 }
+
+/** One rebuild at a time: the caller sees to that. */
+export interface RebuildOptions {
+  /**
+   * By document, the first revision that is still wanted; infinity: it is erased. A document that the answer leaves out is unknown and kept whole.
+   * It is asked after each point where something could come back, so it has to tell what is committed by then.
+   */
+  wantedFrom(documentIds: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Whether snapshots, which the store keeps apart and a rebuild does not reach, count as backups elsewhere. */
+  snapshotsAreBackups: boolean
+  /** An earlier rebuild that was stopped on its way has been brought to its end: what was removed before that one began is gone. */
+  onTakenUp(): Promise<void>
+  /** Nothing has been read yet: what is removed by now is not carried over. */
+  onBegin(): Promise<void>
+  onStep(step: RebuildStep): void
+  signal: AbortSignal
+}
+
+export type RebuildStep = { step: 'taking_up' | 'switched' | 'settling' | 'dropped' } | { step: 'copied'; points: number; of: number }
+
+/** `blocked`: there are snapshots, which hold what is to go away, and nobody counts them as backups; nothing was changed. */
+export type RebuildResult = { state: 'rebuilt'; points: number } | { state: 'blocked'; snapshots: number }

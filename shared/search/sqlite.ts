@@ -22,6 +22,7 @@ export function createSqliteSearch(options: { path: string }): SearchStore {
     count: (scope) => reader.call('count', scope),
     countDocument: (document) => reader.call('countDocument', document),
     query: (query) => reader.call('query', query),
+    rebuild: null,
     ping: () => reader.call('ping'),
     async close() {
       await Promise.all([reader.close(), writer.close()])

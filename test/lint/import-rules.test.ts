@@ -18,7 +18,7 @@ const ENVIRONMENT = "Don't use process.env."
 const VENDORS = {
   openai: 'only shared/inference/openai-wire.ts imports openai',
   'openai/resources': 'only shared/inference/openai-wire.ts imports openai',
-  '@qdrant/js-client-rest': 'only shared/search/qdrant.ts imports @qdrant/js-client-rest',
+  '@qdrant/js-client-rest': 'only shared/search/qdrant*.ts imports @qdrant/js-client-rest',
   'sqlite-vec': 'only shared/search/sqlite*.ts imports sqlite-vec',
   'node:sqlite': 'only shared/search and embedded-lock.ts import node:sqlite',
   ioredis: 'only shared/queue imports ioredis',

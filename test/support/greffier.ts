@@ -24,6 +24,8 @@ export interface Greffier {
   /** The first tenant's, with every scope. */
   readonly apiKey: string
   readonly dataDir: string
+  /** As the services log in. */
+  readonly databaseUrl: string
   /** A request with the first tenant's key, unless `headers` names another. */
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A GET, or a POST of JSON where there is a body. Throws, with what came instead, when the answer is not a success. */
@@ -115,6 +117,7 @@ export async function startGreffier(overrides: Partial<Config> = {}): Promise<Gr
     },
     apiKey,
     dataDir,
+    databaseUrl: server.serviceUrl,
     fetch: fetchIt,
     json,
     upload: async (body, query = {}, headers = {}) =>

@@ -108,7 +108,7 @@ function stores({ stores: all, destroyed_keys }: ErasureCertificate): Section {
         String(count),
         String(probe.remaining),
         timeText(logical_at),
-        physical_at === null ? 'when the store compacts' : timeText(physical_at),
+        physical_at === null ? 'when the store is rebuilt' : timeText(physical_at),
       ]),
     },
   }

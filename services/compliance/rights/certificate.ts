@@ -16,6 +16,7 @@ import {
 } from '../../../shared/database/erasure-evidence.ts'
 import { type ErasureRow, findErasure, keepCertificate, listRefusedStill, viewErasure } from '../../../shared/database/erasures.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
+import { readRebuilt } from '../../../shared/database/store-rebuilds.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'
 import { fromUtf8 } from '../../../shared/ledger/bytes.ts'
 import { canonicalBytes } from '../../../shared/ledger/canonical.ts'
@@ -27,14 +28,18 @@ const DAY_MS = 86_400_000
 /** Room for the signatures. */
 const CERTIFICATE_BYTES_MAX = NOTE_BYTES_MAX - 10_000
 
-/** How each store gives up what it held; `soft`: bytes stay until it compacts, and nobody can tell when. */
-const METHODS: Record<string, { method: string; soft: boolean }> = {
+/** How each store gives up what it held; `soft`: bytes stay until it compacts, and nobody can tell when, or until it is `rebuilt`. */
+const METHODS: Record<string, { method: string; soft: boolean; rebuilt?: string }> = {
   postgres: { method: 'key destroyed, rows deleted', soft: false },
   filesystem: { method: 'head with the wrapped key overwritten, file removed', soft: false },
   sqlite: { method: 'overwritten (secure_delete, FTS5 secure-delete), write-ahead log emptied', soft: false },
-  qdrant: { method: 'deleted softly', soft: true },
+  qdrant: {
+    method: 'deleted softly',
+    soft: true,
+    rebuilt: 'deleted softly, then left behind when the collection was built anew and the old one dropped',
+  },
 }
-const UNKNOWN_METHOD = { method: 'deleted', soft: true }
+const UNKNOWN_METHOD: (typeof METHODS)[string] = { method: 'deleted', soft: true }
 
 const KEPT = [
   'the processing record, which holds no content and no names (Art. 5(2))',
@@ -52,7 +57,7 @@ export interface CertificateServices {
 
 /**
  * The certificate of a request that is done: signed, kept, and its hash an event of the record. It is issued again when it is due again: after the day
- * until which something remained, and when what was refused has been erased after all. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
+ * until which something remained, when what was refused has been erased after all, and when a store that deletes softly was rebuilt. Throws ERASURE_NOT_FOUND, ERASURE_NOT_DONE.
  */
 export async function issueCertificate(tx: Tx, services: CertificateServices, id: string): Promise<IssuedCertificate> {
   const row = await findErasure(tx, id, 'update')
@@ -87,12 +92,14 @@ async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, n
   const { refusals, scope } = await viewErasure(tx, row)
   const disclosures = (await readDisclosures(tx, ids)).filter(({ processor }) => deploymentOf(services, processor) !== 'in_process')
   const emptied = await readEmptiedStores(tx, ids)
+  const rebuilt = await readRebuilt(tx, ids)
   const logicalAt = latest(erased.map((one) => one.logical_at))
   const physicalAt = latest(erased.map((one) => one.physical_at))
   const residuals = [
     ...disclosures.flatMap((disclosure) => providerResidual(services, disclosure)),
-    ...backupResidual(services, physicalAt),
-    ...softStores(emptied),
+    // A backup of the moment before the last bytes were gone, such as a snapshot of a collection that was dropped since, holds them.
+    ...backupResidual(services, latest([physicalAt, ...rebuilt.values()])),
+    ...softStores(emptied.filter(({ store }) => !rebuilt.has(store))),
     // The end of a hold erases nothing: it remains until somebody asks again.
     ...(await listRefusedStill(tx, row.id)).map((documentId): Residual => ({ holder: 'hold', name: documentId, until: null })),
   ].filter(({ until }) => until === null || new Date(until) > now)
@@ -109,8 +116,8 @@ async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, n
     status: statusOf(residuals),
     documents: ids,
     stores: emptied.map(({ store, kind, count, remaining }) => {
-      const { method, soft } = METHODS[store] ?? UNKNOWN_METHOD
-      const times = { logical_at: logicalAt.toISOString(), physical_at: soft ? null : physicalAt.toISOString() }
+      const { method, goneAt } = methodOf(store, physicalAt, rebuilt)
+      const times = { logical_at: logicalAt.toISOString(), physical_at: goneAt?.toISOString() ?? null }
       return { store, kind, method, count, probe: { remaining }, ...times }
     }),
     destroyed_keys: ids.map((documentId) => `document/${documentId}`),
@@ -148,6 +155,14 @@ function backupResidual({ backupRetentionDays }: CertificateServices, physicalAt
 function softStores(emptied: readonly EmptiedStore[]): Residual[] {
   const soft = new Set(emptied.map(({ store }) => store).filter((store) => (METHODS[store] ?? UNKNOWN_METHOD).soft))
   return [...soft].map((store) => ({ holder: 'store', name: store, until: null }))
+}
+
+/** `goneAt`: when its bytes were gone; null: they are not, as far as anybody knows. */
+function methodOf(store: string, physicalAt: Date, rebuiltAt: ReadonlyMap<string, Date>): { method: string; goneAt: Date | null } {
+  const { method, soft, rebuilt = method } = METHODS[store] ?? UNKNOWN_METHOD
+  if (!soft) return { method, goneAt: physicalAt }
+  const goneAt = rebuiltAt.get(store) ?? null
+  return { method: goneAt ? rebuilt : method, goneAt }
 }
 
 function deploymentOf({ register }: CertificateServices, processor: string): string {

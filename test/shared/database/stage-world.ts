@@ -292,6 +292,7 @@ function searchInMemory(): MemorySearch {
       for (const { id, revision } of of(document_id)) if (revision < beforeRevision) points.delete(id)
     },
     countDocument: async ({ document_id }) => of(document_id).length,
+    rebuild: null,
     ping: async () => undefined,
     close: async () => undefined,
     revisions: (documentId) => [...new Set(of(documentId).map(({ revision }) => revision))].sort((a, b) => a - b),

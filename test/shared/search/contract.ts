@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AppError } from '../../../shared/contracts/errors.ts'
 import { chunkId } from '../../../shared/contracts/ids.ts'
 import type { Point, SearchQuery, SearchStore, TokenCounts } from '../../../shared/search/port.ts'
+import { rebuild, stubbornly } from './rebuilding.ts'
 
 /** What every search store guarantees. `open` gives a store; each test works under tenants of its own, so one store serves them all. */
 export function describeSearchStore(name: string, open: () => Promise<SearchStore>): void {
@@ -160,8 +161,60 @@ export function describeSearchStore(name: string, open: () => Promise<SearchStor
       const tokens = [0, 0xffffffff, ...Array.from({ length: 498 }, (_, index) => 1_000 + index * 7_919)]
       expect(ids(await store.query(ask(scope, { tokens })))).toEqual([at(points, 0).id])
     })
+
+    test('a rebuild changes nothing of what is stored: it is counted and found as before, again and again', async () => {
+      const { scope, points } = await write(store, [
+        { vector: [1, 0], tokens: [1, 1, 2] },
+        { vector: [0, 1, 0], tokens: [2] },
+        { tokens: [3] },
+      ])
+      const removed = await write(store, [{ vector: [1, 0], tokens: [1] }], scopeOf(scope.tenant_id))
+      await store.remove(removed.scope)
+      const questions = [{ vector: [1, 0] }, { vector: [0, 1, 0] }, { tokens: [1, 2, 3] }, { vector: [1, 0], tokens: [3] }]
+      const answers = () => Promise.all(questions.map((question) => store.query(ask(scope, question))))
+      const before = await answers()
+      for (const _ of ['first', 'again']) {
+        expect(await rebuild(store)).toMatchObject({ state: 'rebuilt' })
+        expect(await answers()).toEqual(before)
+        expect([await store.count(scope), await store.countDocument(removed.scope)]).toEqual([points.length, 0])
+      }
+      await store.replace(scope, [{ ...at(points, 0), tokens: counts([9]) }])
+      expect(ids(await store.query(ask(scope, { tokens: [1, 2, 3, 9] })))).toEqual([at(points, 0).id])
+    })
+
+    test('who searches, writes and removes while it is rebuilt is answered, and all is afterwards as they left it', async () => {
+      const tenant_id = randomUUID()
+      const standing = await write(store, [{ vector: [1, 0], tokens: [1] }, { tokens: [2] }], scopeOf(tenant_id))
+      let rebuilt = false
+      const rebuilding = rebuild(store).finally(() => {
+        rebuilt = true
+      })
+      const kept: Scope[] = []
+      const removed: Scope[] = []
+      for (let round = 0; round < ROUNDS_MAX && !(rebuilt && round > 0); round++) {
+        const [stays, goes] = [scopeOf(tenant_id), scopeOf(tenant_id)]
+        for (const scope of [stays, goes])
+          await stubbornly(() => write(store, [{ vector: [1, 0], tokens: [1] }, { tokens: [2] }], scope).then())
+        await stubbornly(async () => {
+          await store.remove(goes)
+          if ((await store.countDocument(goes)) > 0) throw new AppError('INDEX_INCOMPLETE')
+        })
+        const asked = { ...ask(standing.scope, { vector: [1, 0], tokens: [1, 2] }), document_ids: [standing.scope.document_id] }
+        expect(ids(await store.query(asked)).sort()).toEqual(standing.points.map(({ id }) => id).sort())
+        kept.push(stays)
+        removed.push(goes)
+      }
+      await rebuilding
+      for (const scope of kept) expect(await store.count(scope)).toBe(2)
+      const erased = new Map(removed.map(({ document_id }) => [document_id, Number.POSITIVE_INFINITY]))
+      await rebuild(store, erased)
+      for (const scope of removed) expect(await store.countDocument(scope)).toBe(0)
+      for (const scope of kept) expect(await store.count(scope)).toBe(2)
+    })
   })
 }
+
+const ROUNDS_MAX = 1_000
 
 export interface Scope {
   tenant_id: string

@@ -6,4 +6,9 @@ import { describeSearchStore } from './contract.ts'
 const { QDRANT_URL: url, QDRANT_API_KEY: apiKey } = process.env
 if (!url) throw new Error('QDRANT_URL must name a Qdrant server, 1.19 or later')
 
-describeSearchStore('qdrant on a real server', async () => createQdrantSearch({ url, apiKey, collection: `greffier-test-${randomUUID()}` }))
+/** Longer than a request to a server nearby takes: without it a rebuild waits for half a minute. */
+const settleMs = 2_000
+
+describeSearchStore('qdrant on a real server', async () =>
+  createQdrantSearch({ url, apiKey, collection: `greffier-test-${randomUUID()}`, settleMs }),
+)

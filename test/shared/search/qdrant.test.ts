@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => double.close())
 
-describeSearchStore('qdrant on a protocol double', async () => createQdrantSearch({ url: double.url }))
+describeSearchStore('qdrant on a protocol double', async () => createQdrantSearch({ url: double.url, settleMs: 20 }))
 
 test('two processes that start on an empty server at once both get to work', async () => {
   const collection = `c-${randomUUID()}`
