@@ -123,8 +123,10 @@ async function expectRefused(pipeline: Pipeline, { point, worker, documentId, li
   expect(refusal?.epoch, where).toBeLessThan(taken?.epoch ?? 0)
   expect(Date.parse(refusal?.time ?? ''), where).toBeGreaterThan(taken?.finished_at?.getTime() ?? Number.NaN)
   expect(await everythingOf(pipeline, documentId), where).toEqual(left)
-  const open = 'SELECT FROM stages WHERE document_id = $1 AND cardinality(open_epochs) > 0'
-  await waitUntil(async () => (await pipeline.rows(open, [documentId])).length === 0, `it to say that it has ended: ${where}`)
+  const open = `SELECT FROM stages s JOIN documents d ON d.id = s.document_id AND d.revision = s.revision
+    WHERE d.id = $1 AND s.stage = $2 AND $3 = ANY (s.open_epochs)`
+  const ended = async () => (await pipeline.rows(open, [documentId, stage, refusal?.epoch])).length === 0
+  await waitUntil(ended, `it to say that it has ended: ${where}`)
 
   const before = await stagesCompletedBy(worker)
   for (let tries = 0; (await stagesCompletedBy(worker)) === before; tries++) {
