@@ -36,7 +36,7 @@ async function settled(key: RevisionKey): Promise<void> {
   await bench.tenant(async (tx) => {
     await markErased(tx, key.document_id)
     await settleErasure(tx, key.document_id)
-    await completeStage(tx, { ...key, stage: 'erase' })
+    await completeStage(tx, { ...key, stage: 'erase' }, { returned: true })
   })
 }
 
