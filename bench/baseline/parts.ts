@@ -105,7 +105,7 @@ async function run({ originals, transactions, folder, database, index }: Loaded)
       return { value }
     })
     const points = await timed('embed', async () => {
-      const chunks = chunkPages(scope.document_id, scope.revision, pages)
+      const chunks = await chunkPages(scope.document_id, scope.revision, pages)
       const pieces = chunks.map(({ page, start, end }) => (texts[page - 1] ?? '').slice(start, end))
       const { value: vectors } = await provider.embed(pieces, never)
       const hashTokens = tokenHasher(KEY)

@@ -35,7 +35,7 @@ export function createIndex(services: IndexServices): StageHandler {
       pages: await readPages(tx, key, keys),
       corrections: await readCorrections(tx, key, keys),
     }))
-    const printed = chunkPages(key.document_id, key.revision, pages)
+    const printed = await chunkPages(key.document_id, key.revision, pages)
     const corrected = chunkCorrections(key, printed, corrections)
     const chunks = [...printed, ...corrected.map(({ chunk }) => chunk)]
     const texts = [...textsOf(pages, printed), ...corrected.map(({ text }) => text)]

@@ -2,7 +2,7 @@ import type { Page } from '../../contracts/extraction.ts'
 import { nextTurn } from '../../runtime/turns.ts'
 
 /** Characters that rules read without a turn for other work, some tens of milliseconds; within what they read at once (READ_LENGTH_MAX). */
-const PIECE_LENGTH = 200_000
+const PIECE_LENGTH = 50_000
 /** Half of it lies before what a piece owns and half behind: longer than any term or identifier, so that what begins in a piece is whole there. */
 const PIECE_OVERLAP = 1_000
 
@@ -15,7 +15,7 @@ export interface Piece {
   owns(at: number): boolean
 }
 
-/** All of the text of all pages, however long, with a turn for other work after each 200,000 characters. Throws the reason of the signal. */
+/** All of the text of all pages, however long, with a turn for other work after each 50,000 characters. Throws the reason of the signal. */
 export async function* inPieces(pages: readonly Page[], signal: AbortSignal): AsyncGenerator<Piece> {
   let sinceTurn = 0
   for (const page of pages) {
