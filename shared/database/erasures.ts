@@ -182,26 +182,6 @@ export async function extendErasure(tx: Tx, id: string, reason: { sealed: Buffer
   return extended
 }
 
-/** `againAt`: when something that remained is gone, and another one is to be issued. */
-export async function keepCertificate(
-  tx: Tx,
-  id: string,
-  { note, eventId, againAt }: { note: string; eventId: string; againAt: Date | null },
-): Promise<void> {
-  const values = { certificate: note, certificate_event: eventId, certificate_due_at: againAt }
-  await tx.updateTable('erasure_requests').set(values).where('id', '=', id).execute()
-}
-
-/**
- * Requests of all tenants whose certificate is to be issued, as the system, which sees ids and times alone: in the order of their ids, which is that of
- * their arrival, from the one after `after` on. Who goes on where the last look ended waits behind none that fails each time.
- */
-export async function listDueCertificates(tx: Tx, limit: number, after: string | null): Promise<{ id: string; tenant_id: string }[]> {
-  let query = tx.selectFrom('erasure_requests').select(['id', 'tenant_id']).where('certificate_due_at', '<=', sql<Date>`now()`)
-  if (after !== null) query = query.where('id', '>', after)
-  return query.orderBy('id').limit(limit).execute()
-}
-
 export async function viewErasure(tx: Tx, row: ErasureRow): Promise<ErasureView> {
   const items = await tx.selectFrom('erasure_items').selectAll().where('request_id', '=', row.id).orderBy('document_id').execute()
   const count = (state: string) => items.filter((item) => item.state === state).length

@@ -10,11 +10,12 @@ import type { Tx } from '../../../shared/database/connection.ts'
 import {
   type Disclosure,
   type EmptiedStore,
+  keepCertificate,
   readDisclosures,
   readEmptiedStores,
   readErased,
-} from '../../../shared/database/erasure-evidence.ts'
-import { type ErasureRow, findErasure, keepCertificate, listRefusedStill, viewErasure } from '../../../shared/database/erasures.ts'
+} from '../../../shared/database/erasure-certificates.ts'
+import { type ErasureRow, findErasure, listRefusedStill, viewErasure } from '../../../shared/database/erasures.ts'
 import { appendEvent } from '../../../shared/database/events.ts'
 import { readRebuilt } from '../../../shared/database/store-rebuilds.ts'
 import type { Tenants } from '../../../shared/database/tenants.ts'

@@ -1,5 +1,5 @@
 import { type Database, withSystem, withTenant } from '../../../shared/database/connection.ts'
-import { listDueCertificates } from '../../../shared/database/erasures.ts'
+import { listDueCertificates } from '../../../shared/database/erasure-certificates.ts'
 import { errorFields, type Log } from '../../../shared/runtime/log.ts'
 import { type CertificateServices, issueCertificate } from './certificate.ts'
 
