@@ -10,10 +10,13 @@ const PAUSE_MS_MAX = 5_000
 const PAUSE_GROWTH = 1.5
 
 /**
- * `event` says which stores were found empty; null where the key may not read records, and where a restored backup does not know the request. `settling`:
- * a stage has not said that it ended and may write until `settlesAt`; the stores are then read back once more, without anybody asking.
+ * `event` says which stores were found empty; null where a restored backup does not know the request. `settling`: a stage has not said that it ended and may
+ * write until `settlesAt`; the stores are then read back once more, without anybody asking. `unseen`: the key may erase and not read what became of it.
  */
-export type Erased = { event: ProcessingEvent | null } & ({ state: 'done' } | { state: 'settling'; erasureId: string; settlesAt: string })
+export type Erased =
+  | { state: 'done'; event: ProcessingEvent | null }
+  | { state: 'settling'; event: ProcessingEvent | null; erasureId: string; settlesAt: string }
+  | { state: 'unseen'; event: null }
 
 /**
  * Asks for the erasure and waits until its request is done, every store found empty. From the server's acceptance on no read finds the document. Throws
@@ -26,7 +29,7 @@ export async function eraseAndWait(client: Client, documentId: string, waitSecon
     const ended = await untilDone(client, erasureId, waitSeconds)
     return { ...ended, event: await newestErasure(client, documentId) }
   } catch (error) {
-    if (error instanceof CliError && error.exitCode === EXIT.notAllowed) return { state: 'done', event: null }
+    if (error instanceof CliError && error.exitCode === EXIT.notAllowed) return { state: 'unseen', event: null }
     throw error
   }
 }

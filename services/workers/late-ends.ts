@@ -1,9 +1,9 @@
+import { START_MS_MAX } from '../../shared/database/open-starts.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
-import { gone } from './gone.ts'
+import { waitAtMost } from './wait-at-most.ts'
 
 const PAUSE_MS = 2_000
-/** After that the time of any start is over, and no erasure waits for it any more. */
-const TRIES_MAX = 125
+const TRIES_MAX = Math.ceil(START_MS_MAX / PAUSE_MS)
 
 interface Late {
   key: { document_id: string; stage: string }
@@ -31,7 +31,7 @@ export function createLateEnds<Start extends Late>(log: Log, say: (start: Start)
         if (tries === 1) log.warn({ documentId, stage, ...errorFields(error) }, 'a late start could not say that it has ended')
       }
       if (closing.signal.aborted || tries === TRIES_MAX) return
-      await gone(PAUSE_MS, closing.signal)
+      await waitAtMost(PAUSE_MS, closing.signal)
     }
   }
   return {
@@ -42,7 +42,7 @@ export function createLateEnds<Start extends Late>(log: Log, say: (start: Start)
     close: async (graceMs) => {
       const ended = new AbortController()
       const all = Promise.all(following).finally(() => ended.abort())
-      await Promise.race([all, gone(graceMs, ended.signal)])
+      await Promise.race([all, waitAtMost(graceMs, ended.signal)])
       closing.abort()
     },
   }

@@ -20,11 +20,11 @@ import type { QueueBackend } from '../../shared/queue/backend.ts'
 import type { PassPoint } from '../../shared/runtime/faults.ts'
 import { errorFields, type Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import { gone } from './gone.ts'
 import { createLateEnds, type LateEnds } from './late-ends.ts'
 import { createQuarantine, type Quarantine } from './quarantine.ts'
 import type { StageHandlers, StageResult } from './stage.ts'
 import { beginStart, hasReturned, runHandler, ShutdownError, type Start } from './start.ts'
+import { waitAtMost } from './wait-at-most.ts'
 
 /** Half of a backoff is fixed and half is chance, so that documents that failed together do not come back together. */
 const JITTER = 0.5
@@ -70,7 +70,7 @@ export function startWorkerLoop(options: LoopServices): WorkerLoop {
       const closing = Promise.all(workers.map((worker) => worker.close()))
         .then(() => lateEnds.close(LATE_GRACE_MS))
         .finally(() => closed.abort())
-      await Promise.race([closing, gone(drainMs + CLOSE_GRACE_MS, closed.signal)])
+      await Promise.race([closing, waitAtMost(drainMs + CLOSE_GRACE_MS, closed.signal)])
       clearTimeout(timer)
     },
   }

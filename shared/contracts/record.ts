@@ -169,7 +169,7 @@ export type EventDraft = Pick<ProcessingEvent, 'operation' | 'step' | 'phase'> &
 /** An API key, and the name that somebody gave it: null where nobody knows it any more. */
 const NamedKey = z.strictObject({ key_id: z.uuid(), name: z.string().nullable() })
 
-/** By event: whose API key ordered it, or the request that it was done for. What nobody ordered is not in it. */
+/** By event: whose API key ordered it, or the request that it was done for. Not in it: what nobody ordered, uploads (their annex names the key), reads, searches and questions, of which it is not kept. */
 export const OrderedBy = z.record(z.uuid(), NamedKey)
 export type OrderedBy = z.infer<typeof OrderedBy>
 

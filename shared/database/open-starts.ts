@@ -8,9 +8,12 @@ import type { Tx } from './connection.ts'
  */
 
 /** After its time a start begins no write (StageRun.expectTime), and no request to a store takes longer than this. */
-const SETTLE_MS = 70_000
+const LATE_WRITE_MS = 70_000
 
-const boundMs = (stage: Stage) => JOBS[stage].timeoutMs + SETTLE_MS
+const boundMs = (stage: Stage) => JOBS[stage].timeoutMs + LATE_WRITE_MS
+
+/** After that the time of any start is over, and no erasure waits for it any more. */
+export const START_MS_MAX = Math.max(...STAGES.map(boundMs))
 
 /** For the UPDATE of `stages s` that begins a start. Where the time of the last start is over, that of the earlier ones is as well. */
 export function withNext(stage: Stage) {

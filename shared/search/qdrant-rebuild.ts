@@ -42,10 +42,10 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
       await options.onTakenUp()
     }
     await options.onBegin()
-    for (const number of others.filter((one) => one > current)) await generations.drop(number)
-    // No number is used twice: what a rebuild that lost its lock may still send finds no collection.
+    // No number is used twice: what a rebuild that lost its lock may still send finds no collection. So the last one goes when there is a later one.
     const next = Math.max(current, ...others) + 1
     await generations.createLike(next, current)
+    for (const number of others.filter((one) => one > current)) await generations.drop(number)
     for (let pass = 0, moved = 1; pass < PASSES_BEFORE_MAX && moved > 0; pass++)
       moved = (await carry(options, { from: current, to: next, live: false })).moved
     await removeUnwanted(options, { from: current, to: next })
@@ -66,10 +66,7 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
   /** All that remains after the switch. */
   async function finish(options: RebuildOptions, { from, to }: Pair): Promise<void> {
     options.onStep({ step: 'settling' })
-    await sleep(settleMs, undefined, { signal: options.signal }).catch((error: unknown) => {
-      options.signal.throwIfAborted()
-      throw error
-    })
+    await settle(options)
     const seen = await carryAll(options, { from, to })
     const held = await count(from)
     if (seen !== held) throw new AppError('INDEX_INCOMPLETE', `${seen} of ${held} points were read; nothing was dropped`)
@@ -79,7 +76,14 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
     await generations.drop(from)
     options.onStep({ step: 'dropped' })
     // The server unlinks the files after it has answered (its toc/collection_meta_ops.rs), and says nothing when it has.
-    await sleep(settleMs)
+    await settle(options)
+  }
+
+  async function settle({ signal }: RebuildOptions): Promise<void> {
+    await sleep(settleMs, undefined, { signal }).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw error
+    })
   }
 
   /** Passes until one finds nothing to carry over, which is also the proof that every point is there. Returns how many points that one read. */

@@ -31,7 +31,7 @@ export function createQdrantSearch(options: {
   const client = connect(options.url, options.apiKey)
   const generations = createGenerations(client, collection)
 
-  /** The only way to stored points: no call below can leave the tenant out, because it never builds a filter itself. */
+  /** The only way to stored points but for a rebuild, which is of all tenants: no call below can leave the tenant out, because it never builds a filter itself. */
   function tenant(tenantId: string) {
     const filter = (conditions: Schemas['Condition'][], mustNot: Schemas['Condition'][] = []): Schemas['Filter'] => ({
       must: [{ key: 'tenant_id', match: { value: tenantId } }, ...conditions],

@@ -44,6 +44,19 @@ test('a document whose stage failed and was repeated, and that was reprocessed, 
   expect(await greffier.rows('SELECT FROM outbox WHERE document_id = $1', [id])).toEqual([])
 })
 
+test('a key that may erase and not read what became of it is told no more than it may know', async () => {
+  const greffier = await startGreffier()
+  onTestFinished(() => greffier.close())
+  const { apiKey } = await greffier.addTenant(['documents:write', 'documents:erase'])
+  const { document_id: id } = await greffier.upload('A letter about a ferry.\n', {}, { authorization: `Bearer ${apiKey}` })
+  const { code, stdout, stderr } = await runCli(['erase', id], { env: { GREFFIER_URL: greffier.url, GREFFIER_API_KEY: apiKey } })
+  expect([code, stdout, stderr]).toEqual([
+    0,
+    `${id}  erased: no read finds it any more; this key may not read when every store was found empty\n`,
+    '',
+  ])
+})
+
 test('where a start was killed, the command line says that the stores are empty and when they are read back once more; then the erasure is done', async () => {
   const database = await testDatabase()
   onTestFinished(() => database.close())

@@ -232,7 +232,11 @@ test('the command says what it did in one line, and what stands in its way by it
 
 test('over SQLite the command says that none is needed; beside an embedded database it says what is missing', async () => {
   const { code, stdout, stderr } = await runCli(['rebuild-search'], { env: { DATABASE_URL: greffier.databaseUrl } })
-  expect([code, stdout, stderr]).toEqual([0, 'sqlite overwrites what it removes: no rebuild is needed\n', ''])
+  expect([code, stdout, stderr]).toEqual([
+    0,
+    'without QDRANT_URL the search store is sqlite, which overwrites what it removes: no rebuild is needed\n',
+    '',
+  ])
   const without = await runCli(['rebuild-search'], { env: { QDRANT_URL: `${qdrant.url}/${randomUUID()}` } })
   expect([without.code, without.stdout]).toEqual([EXIT.configuration, ''])
   expect(without.stderr).toContain('DATABASE_URL')

@@ -11,6 +11,13 @@ export async function erase(context: CommandContext, id: string, waitSeconds?: n
   const { output } = context
   const erased = await eraseAndWait(await connect(context), id, waitSeconds)
   const stores = erased.event ? ` from ${clean(emptiedStores(erased.event))}` : ''
+  if (erased.state === 'unseen') {
+    output.value({ document_id: id, status: 'erased' })
+    output.line(
+      `${id}  ${output.paint('green', 'erased')}: no read finds it any more; this key may not read when every store was found empty`,
+    )
+    return EXIT.ok
+  }
   if (erased.state === 'done') {
     output.value({ document_id: id, status: 'erased' })
     output.line(`${id}  ${output.paint('green', 'erased')}${stores}; its record stays: greffier record ${id}`)

@@ -3,6 +3,7 @@ import type { RebuildStep } from '../../../shared/search/port.ts'
 import { CliError } from '../cli-error.ts'
 import type { CommandContext } from '../context.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { countText } from '../print/text.ts'
 
 export type RebuildSearch = (watch: Parameters<typeof runSearchRebuild>[1]) => Promise<RebuildOutcome>
 
@@ -19,15 +20,15 @@ export async function rebuildSearch({ output, interrupted }: CommandContext, reb
     case 'blocked':
       throw new CliError(
         'SNAPSHOTS_KEPT',
-        `${store} keeps ${counted(outcome.snapshots, 'snapshot')} of it, with what was erased since: remove them, or say in BACKUP_RETENTION_DAYS how long you keep them`,
+        `${store} keeps ${countText(outcome.snapshots, 'snapshot')} of it, with what was erased since: remove them, or say in BACKUP_RETENTION_DAYS how long you keep them`,
         EXIT.rejected,
       )
     case 'not_needed':
-      output.line(`${store} overwrites what it removes: no rebuild is needed`)
+      output.line(`without QDRANT_URL the search store is ${store}, which overwrites what it removes: no rebuild is needed`)
       break
     case 'rebuilt':
       output.line(
-        `${store} was built anew with ${counted(outcome.points, 'point')}: ${counted(outcome.documents, 'erased document')} left no bytes in it, ${counted(outcome.certificates, 'certificate')} will be issued again`,
+        `${store} was built anew with ${countText(outcome.points, 'point')}: ${countText(outcome.documents, 'erased document')} left no bytes in it, ${countText(outcome.certificates, 'certificate')} will be issued again`,
       )
   }
   output.value(outcome)
@@ -52,7 +53,3 @@ const SENTENCES = {
   settling: 'waiting for requests that were under way',
   dropped: 'the old collection is dropped',
 } as const satisfies Record<Exclude<RebuildStep['step'], 'copied'>, string>
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
