@@ -25,13 +25,25 @@ export interface EmptiedStore {
   remaining: number
 }
 
-/** The documents of a request that are erased; `logical_at` is the tombstone's time, `physical_at` that of the last read-back. */
-export async function readErased(tx: Tx, requestId: string): Promise<{ document_id: string; logical_at: Date; physical_at: Date }[]> {
-  const { rows } = await sql<{ document_id: string; logical_at: Date; physical_at: Date }>`
-    SELECT i.document_id, d.erased_at AS logical_at, coalesce(s.finished_at, i.erased_at) AS physical_at
+export interface ErasedDocument {
+  document_id: string
+  /** The tombstone's time. */
+  logical_at: Date
+  /** The time of the last read-back. */
+  physical_at: Date
+  /** The stores are being emptied once more. */
+  again: boolean
+}
+
+/** The documents of a request that are erased, also those that it was refused and another one erased: what remains of them remains. */
+export async function readErased(tx: Tx, requestId: string): Promise<ErasedDocument[]> {
+  const { rows } = await sql<ErasedDocument>`
+    SELECT i.document_id, d.erased_at AS logical_at, coalesce(s.finished_at, i.erased_at) AS physical_at, s.status IS DISTINCT FROM 'completed' AS again
     FROM erasure_items i JOIN documents d ON d.id = i.document_id
     LEFT JOIN stages s ON s.document_id = d.id AND s.stage = 'erase'
-    WHERE i.request_id = ${requestId} AND i.state = 'erased' ORDER BY i.document_id`.execute(tx)
+    WHERE i.request_id = ${requestId} AND (i.state = 'erased' OR (i.state = 'refused' AND s.status = 'completed')) ORDER BY i.document_id`.execute(
+    tx,
+  )
   return rows
 }
 

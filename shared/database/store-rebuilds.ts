@@ -93,13 +93,13 @@ export interface FinishedRebuild {
  */
 export async function finishRebuild(tx: Tx, id: string): Promise<FinishedRebuild> {
   const { rows } = await sql<{ started_at: Date; finished_at: Date; documents: number }>`
-    UPDATE store_rebuilds SET finished_at = now() WHERE id = ${id}
+    UPDATE store_rebuilds SET finished_at = now() WHERE id = ${id} AND finished_at IS NULL
     RETURNING started_at, finished_at, (SELECT count(DISTINCT document_id)::int FROM artifacts WHERE rebuild_id = ${id}) AS documents`.execute(
     tx,
   )
   const [finished] = rows
-  if (!finished) throw new AppError('INTERNAL', 'the rebuild has no row')
-  const named = sql`SELECT i.request_id FROM erasure_items i JOIN artifacts a ON a.document_id = i.document_id WHERE a.rebuild_id = ${id} AND i.state = 'erased'`
+  if (!finished) throw new AppError('INTERNAL', 'the rebuild has no row, or another process has finished it')
+  const named = sql`SELECT i.request_id FROM erasure_items i JOIN artifacts a ON a.document_id = i.document_id WHERE a.rebuild_id = ${id}`
   await sql`SELECT count(*) FROM (SELECT id FROM erasure_requests WHERE id IN (${named}) ORDER BY id FOR UPDATE) held`.execute(tx)
   const { numAffectedRows = 0n } =
     await sql`UPDATE erasure_requests SET certificate_due_at = now() WHERE state = 'done' AND id IN (${named})`.execute(tx)

@@ -54,13 +54,14 @@ export async function rebuildSearch(services: Services, { onStep, signal }: Watc
         }),
       onBegin: async () => {
         id = await withSystem(database, (tx) => beginRebuild(tx, store))
-        let more = true
-        while (more) more = await withSystem(database, (tx) => markLeftBehind(tx, store, id))
+        for (let more = true; more; more = await withSystem(database, (tx) => markLeftBehind(tx, store, id))) lock.lost.throwIfAborted()
       },
       onStep,
       signal: AbortSignal.any([signal, lock.lost]),
     })
     if (result.state === 'blocked') return { store, ...result }
+    // Another one may have taken up what this one began, and put more into it.
+    lock.lost.throwIfAborted()
     return { store, ...result, ...(await withSystem(database, (tx) => finishRebuild(tx, id))) }
   } finally {
     await lock.release()

@@ -31,7 +31,7 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
 
   return async (options: RebuildOptions): Promise<RebuildResult> => {
     await generations.ensure()
-    const snapshots = options.snapshotsAreBackups ? 0 : await generations.countSnapshots()
+    const snapshots = await countSnapshots(options)
     if (snapshots > 0) return { state: 'blocked', snapshots }
     const current = await currentNumber()
     const others = (await generations.list()).filter((number) => number !== current)
@@ -57,6 +57,11 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
     return { state: 'rebuilt', points: await count(next) }
   }
 
+  /** Those that nobody counts as backups. */
+  async function countSnapshots({ snapshotsAreBackups }: RebuildOptions): Promise<number> {
+    return snapshotsAreBackups ? 0 : await generations.countSnapshots()
+  }
+
   async function currentNumber(): Promise<number> {
     const current = await generations.current()
     if (current === null) throw new AppError('UNAVAILABLE', 'the alias of the collection is gone')
@@ -73,6 +78,8 @@ export function createRebuild(services: { client: QdrantClient; generations: Gen
     await removeUnwanted(options, { from, to })
     options.signal.throwIfAborted()
     if ((await generations.current()) !== to) throw new AppError('INDEX_INCOMPLETE', 'the alias leads elsewhere; nothing was dropped')
+    // The server keeps the snapshots of a collection that is dropped, and lists them no more.
+    if ((await countSnapshots(options)) > 0) throw new AppError('UNAVAILABLE', 'a snapshot was taken meanwhile; nothing was dropped')
     await generations.drop(from)
     options.onStep({ step: 'dropped' })
     // The server unlinks the files after it has answered (its toc/collection_meta_ops.rs), and says nothing when it has.

@@ -182,7 +182,41 @@ test('what a hold kept remains when the hold has ended, until somebody erases it
   await erased([held])
   // By itself, without being asked.
   await waitUntil(async () => (await certificateOf(id)).certificate.status.state === 'complete', 'it to be issued again')
-  expect((await certificateOf(id)).certificate).toMatchObject({ documents: [], residuals: [], refusals: [{ document_id: held }] })
+  expect((await certificateOf(id)).certificate).toMatchObject({ documents: [held], residuals: [], refusals: [{ document_id: held }] })
+})
+
+test('what remains of a document that one request was refused and another erased is told by the certificates of both', async () => {
+  const held = await document()
+  const until = new Date(Date.now() + 86_400_000).toISOString()
+  await disclose(held, 'mistral', until)
+  await greffier.fetch(`/v1/documents/${held}/hold`, {
+    method: 'PUT',
+    body: JSON.stringify({ reason: '17-3-e' }),
+    headers: { 'content-type': 'application/json' },
+  })
+  const refused = await erased([held])
+  expect((await certificateOf(refused)).certificate.status).toEqual({ state: 'logical_only' })
+  await greffier.fetch(`/v1/documents/${held}/hold`, { method: 'DELETE' })
+  const remains = {
+    status: { state: 'residual_until', until },
+    residuals: [{ holder: 'provider', name: 'mistral', until }],
+    documents: [held],
+  }
+  expect((await certificateOf(await erased([held]))).certificate).toMatchObject(remains)
+  await waitUntil(async () => (await certificateOf(refused)).certificate.status.state !== 'logical_only', 'it to be issued again')
+  expect((await certificateOf(refused)).certificate).toMatchObject(remains)
+})
+
+test('none is issued while the stores are emptied once more', async () => {
+  const id = await document()
+  const request = await erased([id])
+  await certificateOf(request)
+  const again = `UPDATE stages SET status = $2 WHERE document_id = $1 AND stage = 'erase'`
+  await greffier.rows(again, [id, 'pending'])
+  await greffier.rows('UPDATE erasure_requests SET certificate_due_at = now() WHERE id = $1', [request])
+  expect((await greffier.fetch(`/v1/erasures/${request}/certificate`)).status).toBe(409)
+  await greffier.rows(again, [id, 'completed'])
+  await waitUntil(async () => (await greffier.fetch(`/v1/erasures/${request}/certificate`)).status === 200, 'the certificate')
 })
 
 test('backups keep it from being complete until they are gone, and then it is issued again', async () => {

@@ -89,6 +89,8 @@ export async function issueCertificate(tx: Tx, services: CertificateServices, id
 
 async function certify(tx: Tx, services: CertificateServices, row: ErasureRow, now: Date): Promise<ErasureCertificate> {
   const erased = await readErased(tx, row.id)
+  // A late write has been found out: what the stores hold is known when they have been read back again.
+  if (erased.some(({ again }) => again)) throw new AppError('ERASURE_NOT_DONE')
   const ids = erased.map(({ document_id }) => document_id)
   const { refusals, scope } = await viewErasure(tx, row)
   const disclosures = (await readDisclosures(tx, ids)).filter(({ processor }) => deploymentOf(services, processor) !== 'in_process')

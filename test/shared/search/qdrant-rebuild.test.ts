@@ -182,6 +182,18 @@ test('a point that reaches the old collection at the last moment keeps it from b
   expect(await store.count(scope)).toBe(1)
 })
 
+test('a snapshot that is taken while a rebuild runs keeps the collection, whose bytes it holds, from being dropped, and blocks the next rebuild', async () => {
+  await write(store, [{ tokens: [1] }])
+  const onStep = ({ step }: { step: string }) => {
+    if (step === 'settling') once('GET /aliases', () => request('POST', '/collections/greffier-1/snapshots'))
+  }
+  await expect(rebuild(store, catalogue, { onStep, snapshotsAreBackups: false })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(await collections()).toEqual(['greffier-1', 'greffier-2'])
+  expect(await rebuild(store, catalogue, { snapshotsAreBackups: false })).toEqual({ state: 'blocked', snapshots: 1 })
+  await rebuild(store, catalogue)
+  expect(await collections()).toEqual(['greffier-3'])
+})
+
 test('a collection that the alias leads to again is not dropped', async () => {
   await write(store, [{ tokens: [1] }])
   const back = { create_alias: { alias_name: 'greffier', collection_name: 'greffier-1' } }
