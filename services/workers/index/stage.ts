@@ -1,4 +1,4 @@
-import { AppError, errorCode } from '../../../shared/contracts/errors.ts'
+import { AppError } from '../../../shared/contracts/errors.ts'
 import type { Page } from '../../../shared/contracts/extraction.ts'
 import type { Chunk } from '../../../shared/contracts/retrieval.ts'
 import { registerArtifact } from '../../../shared/database/artifacts.ts'
@@ -95,7 +95,7 @@ async function store(
 ): Promise<number> {
   try {
     await search.replace(key, points, expectTime).catch((error: unknown) => {
-      if (errorCode(error) === 'UNAVAILABLE') leaveUnanswered()
+      if (!(error instanceof AppError) || error.code === 'UNAVAILABLE') leaveUnanswered()
       throw error
     })
     return await search.count(key)

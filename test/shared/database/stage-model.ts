@@ -168,7 +168,8 @@ export class ModelDocument {
   end(start: ModelStart, ending: Ending): void {
     if (ending === 'ok' || ending === 'no_text' || ending === 'rolled_back')
       while (start.position !== 'worked') if (!this.work(start)) return
-    start.unanswered = start.position === 'registered'
+    // A refusal is an answer.
+    start.unanswered = start.position === 'registered' && (ending === 'transient' || ending === 'unknown')
     if (!this.#current(start)) this.giveWay(start)
     else if (ending === 'ok') this.#complete(start)
     else if (ending === 'no_text') {
